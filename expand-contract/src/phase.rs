@@ -1,0 +1,376 @@
+//! The rules of a migration as data: phases, steps, what each reads and writes, what may coexist.
+//!
+//! Nothing here knows a connection. The runner, the generated code and the documentation are made from these tables.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What application code may assume of one migration.
+///
+/// | phase | columns | code writes | code reads |
+/// |---|---|---|---|
+/// | `Original` | old | old | old |
+/// | `Expanded` | old, new | both | old |
+/// | `Switched` | old, new | both | new |
+/// | `Retired` | old (optional), new | new | new |
+/// | `Contracted` | new | new | new |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Only the old column exists.
+    Original,
+    /// Both columns exist and are written; the old one is read.
+    Expanded,
+    /// Both columns are written; the new one is read.
+    Switched,
+    /// Only the new column is written; the old one is optional and waits to be dropped.
+    Retired,
+    /// Only the new column exists.
+    Contracted,
+}
+
+/// What the runner does to get from one phase to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Adds the new column, then publishes [`Phase::Expanded`].
+    Expand,
+    /// Copies the rows that existed before.
+    Backfill,
+    /// Proves that the copy is right.
+    Verify,
+    /// Publishes [`Phase::Switched`].
+    Switch,
+    /// Makes the old column optional and the new one complete, then publishes [`Phase::Retired`].
+    Retire,
+    /// Drops the old column, then publishes [`Phase::Contracted`].
+    Contract,
+    /// Goes back by one phase.
+    Rollback,
+}
+
+/// One of the physical columns behind a changed field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The column that the previous release knows.
+    Old,
+    /// The intermediate column of a retype that keeps its name.
+    Via,
+    /// The column of `schema.rs`.
+    New,
+}
+
+/// Which of a migration's two chained expand-contracts is under way.
+///
+/// Most migrations have one pass. A retype that keeps the column's name has two: old → intermediate, then
+/// intermediate → new. An in-place swap would let a stale process bind the old type into the new column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pass {
+    /// The only pass, or the first of two.
+    First,
+    /// The second pass of a retype that keeps its name.
+    Second,
+}
+
+/// Where a migration stands: the pass and the phase within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stage {
+    /// The pass.
+    pub pass: Pass,
+    /// The phase within the pass.
+    pub phase: Phase,
+}
+
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Phase; 5] = [
+        Phase::Original,
+        Phase::Expanded,
+        Phase::Switched,
+        Phase::Retired,
+        Phase::Contracted,
+    ];
+
+    /// The name under which the ledger stores the phase.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Original => "original",
+            Phase::Expanded => "expanded",
+            Phase::Switched => "switched",
+            Phase::Retired => "retired",
+            Phase::Contracted => "contracted",
+        }
+    }
+
+    /// Whether code in this phase writes the column the pass starts from.
+    pub const fn writes_old(self) -> bool {
+        matches!(self, Phase::Original | Phase::Expanded | Phase::Switched)
+    }
+
+    /// Whether code in this phase writes the column the pass leads to.
+    pub const fn writes_new(self) -> bool {
+        !matches!(self, Phase::Original)
+    }
+
+    /// Whether code in this phase reads the column the pass starts from (otherwise the one it leads to).
+    pub const fn reads_old(self) -> bool {
+        matches!(self, Phase::Original | Phase::Expanded)
+    }
+
+    /// Whether instances in the two phases may be alive at once: each reads only what the other writes too
+    /// (`R(a) ⊆ W(b)` and `R(b) ⊆ W(a)`; Rae et al., *Online, Asynchronous Schema Change in F1*, VLDB 2013).
+    pub const fn coexists_with(self, other: Phase) -> bool {
+        const fn covers(writer: Phase, reader: Phase) -> bool {
+            if reader.reads_old() {
+                writer.writes_old()
+            } else {
+                writer.writes_new()
+            }
+        }
+        covers(self, other) && covers(other, self)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is not the name of a phase or step; the ledger was written by a release that knows more of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a phase or step that this release knows; upgrade the application")]
+pub struct UnknownName(pub String);
+
+impl FromStr for Phase {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Phase::ALL
+            .into_iter()
+            .find(|phase| phase.as_str() == name)
+            .ok_or_else(|| UnknownName(name.to_owned()))
+    }
+}
+
+impl Step {
+    /// All steps: the chain in order, then `Rollback`.
+    pub const ALL: [Step; 7] = [
+        Step::Expand,
+        Step::Backfill,
+        Step::Verify,
+        Step::Switch,
+        Step::Retire,
+        Step::Contract,
+        Step::Rollback,
+    ];
+
+    /// The name under which the ledger stores the step.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Step::Expand => "expand",
+            Step::Backfill => "backfill",
+            Step::Verify => "verify",
+            Step::Switch => "switch",
+            Step::Retire => "retire",
+            Step::Contract => "contract",
+            Step::Rollback => "rollback",
+        }
+    }
+
+    /// The phase in which the step may start; `None` for [`Step::Rollback`], which starts from several.
+    pub const fn starts_in(self) -> Option<Phase> {
+        match self {
+            Step::Expand => Some(Phase::Original),
+            Step::Backfill | Step::Verify | Step::Switch => Some(Phase::Expanded),
+            Step::Retire => Some(Phase::Switched),
+            Step::Contract => Some(Phase::Retired),
+            Step::Rollback => None,
+        }
+    }
+
+    /// The phase that the step publishes; `None` where it leaves the phase alone (or depends on where it starts).
+    pub const fn publishes(self) -> Option<Phase> {
+        match self {
+            Step::Expand => Some(Phase::Expanded),
+            Step::Switch => Some(Phase::Switched),
+            Step::Retire => Some(Phase::Retired),
+            Step::Contract => Some(Phase::Contracted),
+            Step::Backfill | Step::Verify | Step::Rollback => None,
+        }
+    }
+
+    /// Where a rollback from `phase` leads; `None` where there is nothing to go back to.
+    pub const fn rollback_target(phase: Phase) -> Option<Phase> {
+        match phase {
+            Phase::Expanded => Some(Phase::Original),
+            Phase::Switched => Some(Phase::Expanded),
+            // by a reverse backfill, since nothing wrote the old column in between
+            Phase::Retired => Some(Phase::Switched),
+            Phase::Original | Phase::Contracted => None,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Step {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Step::ALL
+            .into_iter()
+            .find(|step| step.as_str() == name)
+            .ok_or_else(|| UnknownName(name.to_owned()))
+    }
+}
+
+impl Stage {
+    /// The phase in the first pass.
+    pub const fn first(phase: Phase) -> Self {
+        Stage {
+            pass: Pass::First,
+            phase,
+        }
+    }
+
+    /// The phase in the second pass.
+    pub const fn second(phase: Phase) -> Self {
+        Stage {
+            pass: Pass::Second,
+            phase,
+        }
+    }
+
+    /// The column that a read of the field names. `two_passes`: the change has an intermediate column.
+    pub const fn reads(self, two_passes: bool) -> Side {
+        let (from, to) = self.ends(two_passes);
+        if self.phase_of(two_passes).reads_old() {
+            from
+        } else {
+            to
+        }
+    }
+
+    /// Whether a write of the field names the column. `two_passes`: the change has an intermediate column.
+    pub const fn writes(self, side: Side, two_passes: bool) -> bool {
+        let (from, to) = self.ends(two_passes);
+        let phase = self.phase_of(two_passes);
+        (side as u8 == from as u8 && phase.writes_old())
+            || (side as u8 == to as u8 && phase.writes_new())
+    }
+
+    /// The columns between which this pass moves the field.
+    pub const fn ends(self, two_passes: bool) -> (Side, Side) {
+        match (two_passes, self.pass) {
+            (false, _) => (Side::Old, Side::New),
+            (true, Pass::First) => (Side::Old, Side::Via),
+            (true, Pass::Second) => (Side::Via, Side::New),
+        }
+    }
+
+    // A change of one pass is over when its migration is in the second pass for another field's sake.
+    const fn phase_of(self, two_passes: bool) -> Phase {
+        match (two_passes, self.pass) {
+            (false, Pass::Second) => Phase::Contracted,
+            _ => self.phase,
+        }
+    }
+
+    pub(crate) const fn to_u8(self) -> u8 {
+        (match self.pass {
+            Pass::First => 1,
+            Pass::Second => 6,
+        }) + self.phase as u8
+    }
+
+    pub(crate) const fn from_u8(code: u8) -> Option<Self> {
+        let (pass, phase) = match code {
+            1..=5 => (Pass::First, code - 1),
+            6..=10 => (Pass::Second, code - 6),
+            _ => return None,
+        };
+        Some(Stage {
+            pass,
+            phase: Phase::ALL[phase as usize],
+        })
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pass {
+            Pass::First => self.phase.fmt(f),
+            Pass::Second => write!(f, "{} (second pass)", self.phase),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_neighbours_coexist() {
+        for (i, a) in Phase::ALL.into_iter().enumerate() {
+            for (j, b) in Phase::ALL.into_iter().enumerate() {
+                // `Retired` and `Contracted` read and write alike; only the schema differs.
+                let neighbours = i.abs_diff(j) <= 1 || (i.min(j), i.max(j)) == (2, 4);
+                assert_eq!(a.coexists_with(b), neighbours, "{a} with {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_publishes_a_neighbour() {
+        for step in Step::ALL {
+            if let (Some(from), Some(to)) = (step.starts_in(), step.publishes()) {
+                assert!(from.coexists_with(to), "{step}");
+            }
+        }
+        for phase in Phase::ALL {
+            if let Some(target) = Step::rollback_target(phase) {
+                assert!(phase.coexists_with(target), "rollback from {phase}");
+            }
+        }
+    }
+
+    #[test]
+    fn stages_survive_their_encoding() {
+        for phase in Phase::ALL {
+            for stage in [Stage::first(phase), Stage::second(phase)] {
+                assert_eq!(Stage::from_u8(stage.to_u8()), Some(stage));
+            }
+        }
+        assert_eq!(Stage::from_u8(0), None);
+        assert_eq!(Stage::from_u8(11), None);
+    }
+
+    #[test]
+    fn a_read_names_a_column_that_every_coexisting_phase_writes() {
+        for two_passes in [false, true] {
+            for pass in [Pass::First, Pass::Second] {
+                for a in Phase::ALL {
+                    for b in Phase::ALL.into_iter().filter(|b| a.coexists_with(*b)) {
+                        let (reader, writer) = (Stage { pass, phase: a }, Stage { pass, phase: b });
+                        assert!(writer.writes(reader.reads(two_passes), two_passes));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_second_pass_starts_where_the_first_ended() {
+        let (end, start) = (
+            Stage::first(Phase::Contracted),
+            Stage::second(Phase::Original),
+        );
+        assert_eq!(end.reads(true), start.reads(true));
+        for side in [Side::Old, Side::Via, Side::New] {
+            assert_eq!(end.writes(side, true), start.writes(side, true));
+        }
+    }
+}
