@@ -2,3 +2,8 @@
 
 pub mod definition;
 pub mod phase;
+mod state;
+
+pub use state::{Snapshot, StatementError};
+#[doc(hidden)]
+pub use state::{Current, PhaseCell};

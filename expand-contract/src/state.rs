@@ -1,0 +1,272 @@
+//! Which phase a statement is built for: process-wide, or given for a statement or a closure.
+//!
+//! The process-wide phase is an atomic per migration, set from the ledger. A process that works with several databases
+//! gives the phase of each with [`Snapshot`]: to a statement (`.at(&snapshot)`) or to everything a closure runs
+//! ([`Snapshot::scope`]).
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::{AtomicU16, AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::definition::{Dialect, MigrationDef};
+use crate::phase::Stage;
+
+/// Why a statement on a changed column could not be built. Nothing was sent to the database.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// The process has not read the phase of the migration yet.
+    #[error(
+        "the phase of migration `{migration}` is not known in this process: call `migration().load(conn)` once at \
+         start-up, or give the statement a phase with `.at(&snapshot)`"
+    )]
+    PhaseUnknown {
+        /// The migration's id.
+        migration: &'static str,
+    },
+    /// The annotation has no conversion for this database.
+    #[error("migration `{migration}` gives no SQL conversion of `{column}` for {dialect}: add `up({key} = \"…\")` and `down({key} = \"…\")` to the annotation", key = .dialect.key())]
+    NoConversion {
+        /// The migration's id.
+        migration: &'static str,
+        /// The new column.
+        column: &'static str,
+        /// The dialect of the statement's database.
+        dialect: Dialect,
+    },
+    /// A value did not survive its Rust conversion.
+    #[error("`{column}` cannot be converted for the phase that is in force: {reason}")]
+    Value {
+        /// The new column.
+        column: &'static str,
+        /// What the conversion said.
+        reason: String,
+    },
+}
+
+impl Dialect {
+    const fn key(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgres",
+        }
+    }
+
+    const fn to_u8(self) -> u8 {
+        match self {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => 2,
+        }
+    }
+
+    const fn from_u8(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Dialect::Sqlite),
+            2 => Some(Dialect::Postgres),
+            _ => None,
+        }
+    }
+}
+
+/// What a statement needs to know: the stage and the dialect of its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Current {
+    /// The stage.
+    pub stage: Stage,
+    /// The dialect.
+    pub dialect: Dialect,
+}
+
+/// The process-wide phase of one migration. The derive makes one static of it per annotated table.
+#[doc(hidden)]
+pub struct PhaseCell {
+    definition: &'static MigrationDef,
+    // stage in the low byte, dialect in the high one, 0: unknown; one word, so that a reader sees both or neither
+    current: AtomicU16,
+    // the stage of the first statement: what a statement cache keyed by type may hold (see `same_as_first`)
+    first: AtomicU8,
+    old_types: RwLock<Option<Arc<[Option<String>]>>>,
+}
+
+impl PhaseCell {
+    /// A cell that knows no phase yet.
+    pub const fn new(definition: &'static MigrationDef) -> Self {
+        PhaseCell {
+            definition,
+            current: AtomicU16::new(0),
+            first: AtomicU8::new(0),
+            old_types: RwLock::new(None),
+        }
+    }
+
+    /// The migration.
+    pub fn definition(&self) -> &'static MigrationDef {
+        self.definition
+    }
+
+    /// The phase in force on this thread: the innermost scope's, else the process-wide one, if any.
+    pub fn get(&'static self) -> Option<Current> {
+        match self.scoped(|snapshot| snapshot.current) {
+            Some(current) => Some(current),
+            None => self.process_wide(),
+        }
+    }
+
+    /// The phase for a statement that was built in `captured`: a scope wins over what was captured.
+    pub fn resolve(&'static self, captured: Option<Current>) -> Result<Current, StatementError> {
+        self.scoped(|snapshot| snapshot.current)
+            .or(captured)
+            .or_else(|| self.process_wide())
+            .ok_or(StatementError::PhaseUnknown {
+                migration: self.definition.id,
+            })
+    }
+
+    /// The old column's catalogue type, where the dialect needs one in a cast.
+    pub fn old_type(&'static self, change: usize) -> Option<String> {
+        let of = |types: &[Option<String>]| types.get(change).cloned().flatten();
+        match self.scoped(|snapshot| of(&snapshot.old_types)) {
+            Some(found) => found,
+            None => self
+                .old_types
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_deref()
+                .and_then(of),
+        }
+    }
+
+    /// Whether `current` is the stage of the first statement that asked.
+    ///
+    /// Diesel caches a statement over an array of records under its Rust type, whatever its SQL. Such a cache entry
+    /// can hold only the first stage's text as long as every other stage's statements are kept out of the cache.
+    pub fn same_as_first(&self, current: Current) -> bool {
+        let code = current.stage.to_u8();
+        match self
+            .first
+            .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed)
+        {
+            Ok(_) => true,
+            Err(first) => first == code,
+        }
+    }
+
+    fn process_wide(&self) -> Option<Current> {
+        let [stage, dialect] = self.current.load(Ordering::Acquire).to_le_bytes();
+        Some(Current {
+            stage: Stage::from_u8(stage)?,
+            dialect: Dialect::from_u8(dialect)?,
+        })
+    }
+
+    fn scoped<T>(&'static self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        SCOPES.with_borrow(|scopes| {
+            scopes
+                .iter()
+                .rev()
+                .find(|snapshot| std::ptr::eq(snapshot.cell, self))
+                .map(read)
+        })
+    }
+}
+
+impl fmt::Debug for PhaseCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhaseCell")
+            .field("migration", &self.definition.id)
+            .field("current", &self.process_wide())
+            .finish()
+    }
+}
+
+thread_local! {
+    static SCOPES: RefCell<Vec<Snapshot>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The phase of one migration on one database, as read from its ledger.
+#[derive(Clone)]
+pub struct Snapshot {
+    cell: &'static PhaseCell,
+    current: Current,
+    old_types: Arc<[Option<String>]>,
+}
+
+impl Snapshot {
+    /// `old_types`: per change the old column's type in the catalogue, where the dialect needs it.
+    #[doc(hidden)]
+    pub fn new(
+        cell: &'static PhaseCell,
+        stage: Stage,
+        dialect: Dialect,
+        old_types: Vec<Option<String>>,
+    ) -> Self {
+        Snapshot {
+            cell,
+            current: Current { stage, dialect },
+            old_types: old_types.into(),
+        }
+    }
+
+    /// The migration.
+    pub fn migration(&self) -> &'static str {
+        self.cell.definition.id
+    }
+
+    /// The pass and phase.
+    pub fn stage(&self) -> Stage {
+        self.current.stage
+    }
+
+    /// The dialect of the database that the snapshot was read from.
+    pub fn dialect(&self) -> Dialect {
+        self.current.dialect
+    }
+
+    /// The same snapshot at another stage, to look at the statements of a phase without a database.
+    #[must_use]
+    pub fn with_stage(mut self, stage: Stage) -> Self {
+        self.current.stage = stage;
+        self
+    }
+
+    /// Makes this the process-wide phase of its migration.
+    pub fn make_process_wide(&self) {
+        *self
+            .cell
+            .old_types
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(self.old_types.clone());
+        let code = [self.current.stage.to_u8(), self.current.dialect.to_u8()];
+        self.cell
+            .current
+            .store(u16::from_le_bytes(code), Ordering::Release);
+    }
+
+    /// Runs `work` with this phase for every statement that this thread sends meanwhile.
+    ///
+    /// For one statement, or where the work is asynchronous, use `.at(&snapshot)`.
+    pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                SCOPES.with_borrow_mut(|scopes| {
+                    scopes.pop();
+                });
+            }
+        }
+        SCOPES.with_borrow_mut(|scopes| scopes.push(self.clone()));
+        let _leave = Leave;
+        work()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("migration", &self.migration())
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
