@@ -4,7 +4,7 @@
 //! gives the phase of each with [`Snapshot`]: to a statement (`.at(&snapshot)`) or to everything a closure runs
 //! ([`Snapshot::scope`]).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -53,14 +53,14 @@ impl Dialect {
         }
     }
 
-    const fn to_u8(self) -> u8 {
+    pub(crate) const fn to_u8(self) -> u8 {
         match self {
             Dialect::Sqlite => 1,
             Dialect::Postgres => 2,
         }
     }
 
-    const fn from_u8(code: u8) -> Option<Self> {
+    pub(crate) const fn from_u8(code: u8) -> Option<Self> {
         match code {
             1 => Some(Dialect::Sqlite),
             2 => Some(Dialect::Postgres),
@@ -183,6 +183,13 @@ impl fmt::Debug for PhaseCell {
 
 thread_local! {
     static SCOPES: RefCell<Vec<Snapshot>> = const { RefCell::new(Vec::new()) };
+    // counts entries and exits, so that equal numbers mean the same scope
+    static SCOPE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A number that changes whenever this thread enters or leaves a scope.
+pub(crate) fn scope_serial() -> u64 {
+    SCOPE.get()
 }
 
 /// The phase of one migration on one database, as read from its ledger.
@@ -251,11 +258,13 @@ impl Snapshot {
         struct Leave;
         impl Drop for Leave {
             fn drop(&mut self) {
+                SCOPE.set(SCOPE.get().wrapping_add(1));
                 SCOPES.with_borrow_mut(|scopes| {
                     scopes.pop();
                 });
             }
         }
+        SCOPE.set(SCOPE.get().wrapping_add(1));
         SCOPES.with_borrow_mut(|scopes| scopes.push(self.clone()));
         let _leave = Leave;
         work()

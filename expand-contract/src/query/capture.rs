@@ -1,0 +1,158 @@
+//! One phase for all values of a statement.
+//!
+//! Diesel builds a statement's SQL and collects its binds in separate walks, and a batch from one value per row. If each
+//! of them read the phase for itself, a phase that moves in between would give rows of different shapes or binds that do
+//! not fit the text. So all values that a thread builds for one statement share a cell: building a further value brings
+//! it up to date, the first walk seals it.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
+use crate::definition::Dialect;
+use crate::phase::Stage;
+use crate::state::{scope_serial, Current, PhaseCell, StatementError};
+
+const SEALED: u32 = 1 << 31;
+
+/// The phase that a statement's values were built for.
+#[derive(Debug, Clone)]
+pub struct Capture(Arc<AtomicU32>);
+
+struct Open {
+    cell: &'static PhaseCell,
+    scope: u64,
+    shared: Arc<AtomicU32>,
+}
+
+thread_local! {
+    static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Capture {
+    /// Joins the statement that this thread is building, or starts one.
+    pub fn new(cell: &'static PhaseCell) -> Self {
+        let code = cell.get().map_or(0, encode);
+        let scope = scope_serial();
+        OPEN.with_borrow_mut(|open| {
+            match open.iter_mut().find(|o| std::ptr::eq(o.cell, cell)) {
+                Some(last) => {
+                    let joined = last.scope == scope && {
+                        let before = last.shared.load(Ordering::Acquire);
+                        before & SEALED == 0
+                            && (before == code
+                                || last
+                                    .shared
+                                    .compare_exchange(
+                                        before,
+                                        code,
+                                        Ordering::AcqRel,
+                                        Ordering::Acquire,
+                                    )
+                                    .is_ok())
+                    };
+                    if !joined {
+                        last.scope = scope;
+                        last.shared = Arc::new(AtomicU32::new(code));
+                    }
+                    Capture(Arc::clone(&last.shared))
+                }
+                None => {
+                    let shared = Arc::new(AtomicU32::new(code));
+                    open.push(Open {
+                        cell,
+                        scope,
+                        shared: Arc::clone(&shared),
+                    });
+                    Capture(shared)
+                }
+            }
+        })
+    }
+
+    /// The phase to build for; the same in every walk from the first on.
+    pub fn seal(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
+        // a plain load first: walks are many, and only the first has to write
+        let mut code = self.0.load(Ordering::Acquire);
+        if code & SEALED == 0 {
+            code = self.0.fetch_or(SEALED, Ordering::AcqRel);
+        }
+        cell.resolve(decode(code & !SEALED))
+    }
+}
+
+fn encode(current: Current) -> u32 {
+    u32::from(current.stage.to_u8()) | u32::from(current.dialect.to_u8()) << 8
+}
+
+fn decode(code: u32) -> Option<Current> {
+    let [stage, dialect, ..] = code.to_le_bytes();
+    Some(Current {
+        stage: Stage::from_u8(stage)?,
+        dialect: Dialect::from_u8(dialect)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::MigrationDef;
+    use crate::phase::Phase;
+    use crate::Snapshot;
+
+    static DEFINITION: MigrationDef = MigrationDef {
+        id: "capture",
+        generation: 1,
+        changes: &[],
+    };
+
+    fn at(cell: &'static PhaseCell, phase: Phase) -> Snapshot {
+        Snapshot::new(cell, Stage::first(phase), Dialect::Sqlite, Vec::new())
+    }
+
+    fn phase(capture: &Capture, cell: &'static PhaseCell) -> Phase {
+        capture.seal(cell).expect("a phase").stage.phase
+    }
+
+    #[test]
+    fn values_built_before_a_flip_follow_those_built_after_it() {
+        static CELL: PhaseCell = PhaseCell::new(&DEFINITION);
+        at(&CELL, Phase::Original).make_process_wide();
+        let first = Capture::new(&CELL);
+        at(&CELL, Phase::Expanded).make_process_wide();
+        let second = Capture::new(&CELL);
+        assert_eq!(phase(&first, &CELL), Phase::Expanded);
+        assert_eq!(phase(&second, &CELL), Phase::Expanded);
+    }
+
+    #[test]
+    fn a_walk_seals_the_statement_and_the_next_one_starts_afresh() {
+        static CELL: PhaseCell = PhaseCell::new(&DEFINITION);
+        at(&CELL, Phase::Original).make_process_wide();
+        let first = Capture::new(&CELL);
+        assert_eq!(phase(&first, &CELL), Phase::Original);
+        at(&CELL, Phase::Expanded).make_process_wide();
+        let second = Capture::new(&CELL);
+        assert_eq!(phase(&first, &CELL), Phase::Original);
+        assert_eq!(phase(&second, &CELL), Phase::Expanded);
+    }
+
+    #[test]
+    fn statements_of_different_scopes_do_not_share() {
+        static CELL: PhaseCell = PhaseCell::new(&DEFINITION);
+        let one = at(&CELL, Phase::Original).scope(|| Capture::new(&CELL));
+        let other = at(&CELL, Phase::Contracted).scope(|| Capture::new(&CELL));
+        assert_eq!(phase(&one, &CELL), Phase::Original);
+        assert_eq!(phase(&other, &CELL), Phase::Contracted);
+        // where it is executed decides before where it was built
+        let here = at(&CELL, Phase::Switched).scope(|| phase(&one, &CELL));
+        assert_eq!(here, Phase::Switched);
+    }
+
+    #[test]
+    fn no_phase_is_an_error_that_names_the_migration() {
+        static CELL: PhaseCell = PhaseCell::new(&DEFINITION);
+        let error = Capture::new(&CELL).seal(&CELL).expect_err("no phase");
+        assert!(error.to_string().contains("`capture`"), "{error}");
+    }
+}

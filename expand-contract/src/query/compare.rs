@@ -1,0 +1,586 @@
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::dsl;
+use diesel::expression::{
+    AppearsOnTable, AsExpression, Expression, SelectableExpression, ValidGrouping,
+};
+use diesel::internal::derives::multiconnection::array_comparison::AsInExpression;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_source::Column;
+use diesel::result::{Error, QueryResult};
+
+use super::capture::Capture;
+use super::change::{Change, Converts};
+use super::convert::{build_error, no_conversion, walk_parts, WalkOld};
+use super::read::{push_side, Place, PhaseColumn};
+use crate::definition::{Conversion, Dialect};
+use crate::phase::Side;
+use crate::state::Current;
+
+/// A comparison operator.
+pub trait Operator: Debug + Copy + Send + Sync + 'static {
+    /// The SQL of the operator, spaces included.
+    const SQL: &'static str;
+    /// Whether it compares by order, so that only a monotonic conversion keeps its meaning.
+    const BY_ORDER: bool;
+}
+
+macro_rules! operators {
+    ($($(#[$doc:meta])* $name:ident($sql:literal, $by_order:literal);)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Operator for $name {
+            const SQL: &'static str = $sql;
+            const BY_ORDER: bool = $by_order;
+        }
+    )+};
+}
+
+operators! {
+    /// `=`
+    Equal(" = ", false);
+    /// `<>`
+    NotEqual(" != ", false);
+    /// `<`
+    Less(" < ", true);
+    /// `<=`
+    LessOrEqual(" <= ", true);
+    /// `>`
+    Greater(" > ", true);
+    /// `>=`
+    GreaterOrEqual(" >= ", true);
+}
+
+/// `column operator value`, with the bare column on the left wherever the conversion allows it, so that an index serves.
+#[derive(Debug, Clone)]
+pub struct Compare<C, Op, E, O> {
+    capture: Capture,
+    new: E,
+    old: O,
+    place: PhantomData<fn() -> (C, Op)>,
+}
+
+/// `.eq(value)`: a predicate, a value of an insert and an assignment.
+pub type PhaseEq<C, E, O> = Compare<C, Equal, E, O>;
+
+impl<C, Op, E, O> Compare<C, Op, E, O> {
+    pub(super) fn parts(self) -> (Capture, E, O) {
+        (self.capture, self.new, self.old)
+    }
+}
+
+/// What `column.eq(value)` is for a value of type `T`.
+type Compared<C, Op, T> = Compare<
+    C,
+    Op,
+    <T as AsExpression<<<C as Place>::Change as Change>::NewSqlType>>::Expression,
+    <<<C as Place>::Change as Change>::Kind as Converts<<C as Place>::Change, T>>::Old,
+>;
+
+/// What a boolean expression over the column and `E` has as SQL type: nullable if one of them is.
+type BoolOf<C, E> = <dsl::Eq<<C as Place>::Change, E> as Expression>::SqlType;
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $method:ident: $op:ident;)+) => {
+        impl<C: Place> PhaseColumn<C> {$(
+            $(#[$doc])*
+            pub fn $method<T>(self, value: T) -> Compared<C, $op, T>
+            where
+                T: AsExpression<<C::Change as Change>::NewSqlType>,
+                <C::Change as Change>::Kind: Converts<C::Change, T>,
+            {
+                compare(value)
+            }
+        )+}
+    };
+}
+
+comparisons! {
+    /// `column = value`; in an insert or a changeset, the value.
+    eq: Equal;
+    /// `column <> value`.
+    ne: NotEqual;
+    /// `column < value`.
+    lt: Less;
+    /// `column <= value`.
+    le: LessOrEqual;
+    /// `column > value`.
+    gt: Greater;
+    /// `column >= value`.
+    ge: GreaterOrEqual;
+}
+
+fn compare<C, Op, T>(value: T) -> Compared<C, Op, T>
+where
+    C: Place,
+    T: AsExpression<<C::Change as Change>::NewSqlType>,
+    <C::Change as Change>::Kind: Converts<C::Change, T>,
+{
+    let old = <<C::Change as Change>::Kind as Converts<C::Change, T>>::old(&value);
+    Compare {
+        capture: Capture::new(C::Change::cell()),
+        new: value.as_expression(),
+        old,
+        place: PhantomData,
+    }
+}
+
+impl<C, Op, E, O> Expression for Compare<C, Op, E, O>
+where
+    C: Place,
+    E: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, E>: Expression,
+{
+    type SqlType = BoolOf<C, E>;
+}
+
+impl<C, Op, E, O> QueryId for Compare<C, Op, E, O> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, Op, E, O, QS> AppearsOnTable<QS> for Compare<C, Op, E, O>
+where
+    Self: Expression,
+    C: AppearsOnTable<QS>,
+    E: AppearsOnTable<QS>,
+{
+}
+
+impl<C, Op, E, O, QS> SelectableExpression<QS> for Compare<C, Op, E, O>
+where
+    Self: AppearsOnTable<QS>,
+    C: SelectableExpression<QS>,
+    E: SelectableExpression<QS>,
+{
+}
+
+impl<C, Op, E, O, GB> ValidGrouping<GB> for Compare<C, Op, E, O>
+where
+    C: Place,
+    E: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, E>: ValidGrouping<GB>,
+{
+    type IsAggregate = <dsl::Eq<C::Change, E> as ValidGrouping<GB>>::IsAggregate;
+}
+
+impl<C, Op, E, O, DB> QueryFragment<DB> for Compare<C, Op, E, O>
+where
+    C: Place,
+    Op: Operator,
+    E: QueryFragment<DB>,
+    O: WalkOld<C::Change, E, DB>,
+    <C::Change as Column>::Table: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let current = self.capture.seal(C::Change::cell()).map_err(build_error)?;
+        out.push_sql("(");
+        match Comparand::of::<C::Change>(current, Op::BY_ORDER)? {
+            Comparand::Bare(side) => {
+                push_side::<C, DB>(side, C::Change::definition(), &mut out)?;
+                out.push_sql(Op::SQL);
+                self.new.walk_ast(out.reborrow())?;
+            }
+            Comparand::BareOld => {
+                push_side::<C, DB>(Side::Old, C::Change::definition(), &mut out)?;
+                out.push_sql(Op::SQL);
+                push_old_value::<C, E, O, DB>(&self.new, &self.old, current, &mut out)?;
+            }
+            Comparand::ConvertedOld => {
+                push_up::<C, DB>(current, &mut out)?;
+                out.push_sql(Op::SQL);
+                self.new.walk_ast(out.reborrow())?;
+            }
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// What a comparison puts on its left, and what that asks of its right.
+enum Comparand {
+    /// A column that holds new values: the value as it is.
+    Bare(Side),
+    /// The old column: the value's old side.
+    BareOld,
+    /// `up` around the old column: the value as it is.
+    ConvertedOld,
+}
+
+impl Comparand {
+    fn of<Ch: Change>(current: Current, by_order: bool) -> QueryResult<Self> {
+        let definition = Ch::definition();
+        let side = definition.reads(current.stage);
+        let keeps_meaning = definition.lossless && (!by_order || definition.monotonic);
+        match definition.conversion {
+            Conversion::Identity => Ok(Comparand::Bare(side)),
+            _ if side != Side::Old => Ok(Comparand::Bare(side)),
+            Conversion::Sql { .. } if keeps_meaning => Ok(Comparand::BareOld),
+            Conversion::Sql { .. } => Ok(Comparand::ConvertedOld),
+            // the database cannot convert the column, only we the value
+            Conversion::Rust if keeps_meaning => Ok(Comparand::BareOld),
+            Conversion::Rust => Err(Error::QueryBuilderError(
+                format!(
+                    "`{}` is converted by Rust functions, so this comparison cannot be made on its old column: \
+                     annotate the change `lossless`{} if that is true, or filter in Rust",
+                    Ch::NAME,
+                    if by_order { ", monotonic" } else { "" }
+                )
+                .into(),
+            )),
+        }
+    }
+}
+
+/// `up` around the old column.
+fn push_up<C, DB>(current: Current, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
+where
+    C: Place,
+    <C::Change as Column>::Table: QueryFragment<DB>,
+    DB: Backend,
+{
+    let definition = C::Change::definition();
+    let Conversion::Sql { up, .. } = definition.conversion else {
+        return push_side::<C, DB>(Side::Old, definition, out);
+    };
+    let parts = up
+        .parts(current.dialect)
+        .ok_or_else(|| no_conversion::<C::Change>(current))?;
+    walk_parts(parts, out, |out| {
+        push_side::<C, DB>(Side::Old, definition, out)
+    })
+}
+
+/// The old side of a value, as the old column's own type: `down` may give a type of the same family (`text` for a
+/// `char(64)`), and PostgreSQL would then convert the column instead of the value and scan.
+fn push_old_value<'b, C, E, O, DB>(
+    new: &'b E,
+    old: &'b O,
+    current: Current,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()>
+where
+    C: Place,
+    O: WalkOld<C::Change, E, DB>,
+    DB: Backend,
+{
+    let old_type = match current.dialect {
+        Dialect::Postgres => C::Change::cell().old_type(C::Change::INDEX),
+        Dialect::Sqlite => None,
+    };
+    match old_type {
+        Some(old_type) => {
+            out.push_sql("CAST(");
+            old.walk_old(new, current, out.reborrow())?;
+            out.push_sql(" AS ");
+            out.push_sql(&old_type);
+            out.push_sql(")");
+            Ok(())
+        }
+        None => old.walk_old(new, current, out.reborrow()),
+    }
+}
+
+/// `column IN (values)`.
+#[derive(Debug, Clone)]
+pub struct InList<C, E, O> {
+    capture: Capture,
+    values: Vec<(E, O)>,
+    negated: bool,
+    place: PhantomData<fn() -> C>,
+}
+
+/// The two things that [`PhaseColumn::eq_any`] takes; told apart by the unused parameter.
+pub trait InArgument<C: Place, Way> {
+    /// The predicate.
+    type Predicate;
+
+    /// Makes the predicate.
+    fn predicate(self, negated: bool) -> Self::Predicate;
+}
+
+/// A list of values.
+#[derive(Debug, Clone, Copy)]
+pub enum Values {}
+
+/// A sub-select.
+#[derive(Debug, Clone, Copy)]
+pub enum Subselect {}
+
+impl<C, I> InArgument<C, Values> for I
+where
+    C: Place,
+    I: IntoIterator,
+    I::Item: AsExpression<<C::Change as Change>::NewSqlType>,
+    <C::Change as Change>::Kind: Converts<C::Change, I::Item>,
+{
+    type Predicate = InList<
+        C,
+        <I::Item as AsExpression<<C::Change as Change>::NewSqlType>>::Expression,
+        <<C::Change as Change>::Kind as Converts<C::Change, I::Item>>::Old,
+    >;
+
+    fn predicate(self, negated: bool) -> Self::Predicate {
+        InList {
+            capture: Capture::new(C::Change::cell()),
+            values: self
+                .into_iter()
+                .map(|value| {
+                    let old =
+                        <<C::Change as Change>::Kind as Converts<C::Change, I::Item>>::old(&value);
+                    (value.as_expression(), old)
+                })
+                .collect(),
+            negated,
+            place: PhantomData,
+        }
+    }
+}
+
+impl<C, Q> InArgument<C, Subselect> for Q
+where
+    C: Place,
+    Q: Query + AsInExpression<<C::Change as Change>::NewSqlType>,
+{
+    type Predicate = InSubselect<C, Q::InExpression>;
+
+    fn predicate(self, negated: bool) -> Self::Predicate {
+        InSubselect {
+            query: self.as_in_expression(),
+            negated,
+            place: PhantomData,
+        }
+    }
+}
+
+impl<C: Place> PhaseColumn<C> {
+    /// `column IN (values)`, or `column IN (sub-select)`.
+    pub fn eq_any<T, Way>(self, values: T) -> T::Predicate
+    where
+        T: InArgument<C, Way>,
+    {
+        values.predicate(false)
+    }
+
+    /// `column NOT IN (values)`, or `column NOT IN (sub-select)`.
+    pub fn ne_all<T, Way>(self, values: T) -> T::Predicate
+    where
+        T: InArgument<C, Way>,
+    {
+        values.predicate(true)
+    }
+
+    /// `column BETWEEN lower AND upper`.
+    pub fn between<T, U>(
+        self,
+        lower: T,
+        upper: U,
+    ) -> Between<Compared<C, GreaterOrEqual, T>, Compared<C, LessOrEqual, U>>
+    where
+        T: AsExpression<<C::Change as Change>::NewSqlType>,
+        U: AsExpression<<C::Change as Change>::NewSqlType>,
+        <C::Change as Change>::Kind: Converts<C::Change, T> + Converts<C::Change, U>,
+    {
+        Between(self.ge(lower), self.le(upper))
+    }
+}
+
+/// `column >= lower AND column <= upper`.
+#[derive(Debug, Clone, ValidGrouping)]
+pub struct Between<L, U>(L, U);
+
+impl<L, U> Expression for Between<L, U>
+where
+    L: Expression,
+    U: Expression,
+{
+    type SqlType = L::SqlType;
+}
+
+impl<L, U> QueryId for Between<L, U> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<L, U, QS> AppearsOnTable<QS> for Between<L, U>
+where
+    L: AppearsOnTable<QS>,
+    U: AppearsOnTable<QS>,
+{
+}
+
+impl<L, U, QS> SelectableExpression<QS> for Between<L, U>
+where
+    L: SelectableExpression<QS>,
+    U: SelectableExpression<QS>,
+{
+}
+
+impl<L, U, DB> QueryFragment<DB> for Between<L, U>
+where
+    L: QueryFragment<DB>,
+    U: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(" AND ");
+        self.1.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl<C, E, O> Expression for InList<C, E, O>
+where
+    C: Place,
+    E: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, E>: Expression,
+{
+    type SqlType = BoolOf<C, E>;
+}
+
+impl<C, E, O> QueryId for InList<C, E, O> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, E, O, QS> AppearsOnTable<QS> for InList<C, E, O>
+where
+    Self: Expression,
+    C: AppearsOnTable<QS>,
+    E: AppearsOnTable<QS>,
+{
+}
+
+impl<C, E, O, QS> SelectableExpression<QS> for InList<C, E, O>
+where
+    Self: AppearsOnTable<QS>,
+    C: SelectableExpression<QS>,
+    E: SelectableExpression<QS>,
+{
+}
+
+impl<C, E, O, GB> ValidGrouping<GB> for InList<C, E, O>
+where
+    C: Place,
+    E: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, E>: ValidGrouping<GB>,
+{
+    type IsAggregate = <dsl::Eq<C::Change, E> as ValidGrouping<GB>>::IsAggregate;
+}
+
+impl<C, E, O, DB> QueryFragment<DB> for InList<C, E, O>
+where
+    C: Place,
+    E: QueryFragment<DB>,
+    O: WalkOld<C::Change, E, DB>,
+    <C::Change as Column>::Table: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // as many texts as there are lengths: not for the cache
+        out.unsafe_to_cache_prepared();
+        if self.values.is_empty() {
+            out.push_sql(if self.negated { "1=1" } else { "1=0" });
+            return Ok(());
+        }
+        let current = self.capture.seal(C::Change::cell()).map_err(build_error)?;
+        let comparand = Comparand::of::<C::Change>(current, false)?;
+        match comparand {
+            Comparand::Bare(side) => {
+                push_side::<C, DB>(side, C::Change::definition(), &mut out)?;
+            }
+            Comparand::BareOld => {
+                push_side::<C, DB>(Side::Old, C::Change::definition(), &mut out)?;
+            }
+            Comparand::ConvertedOld => push_up::<C, DB>(current, &mut out)?,
+        }
+        out.push_sql(if self.negated { " NOT IN (" } else { " IN (" });
+        for (i, (new, old)) in self.values.iter().enumerate() {
+            if i > 0 {
+                out.push_sql(", ");
+            }
+            if matches!(comparand, Comparand::BareOld) {
+                push_old_value::<C, E, O, DB>(new, old, current, &mut out)?;
+            } else {
+                new.walk_ast(out.reborrow())?;
+            }
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// `column IN (sub-select)`; the sub-select gives new values, so the column is read as one.
+#[derive(Debug, Clone)]
+pub struct InSubselect<C, Q> {
+    query: Q,
+    negated: bool,
+    place: PhantomData<fn() -> C>,
+}
+
+impl<C, Q> Expression for InSubselect<C, Q>
+where
+    C: Place,
+    Q: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, Q>: Expression,
+{
+    type SqlType = BoolOf<C, Q>;
+}
+
+impl<C, Q> QueryId for InSubselect<C, Q> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, Q, QS> AppearsOnTable<QS> for InSubselect<C, Q>
+where
+    Self: Expression,
+    C: AppearsOnTable<QS>,
+    Q: AppearsOnTable<QS>,
+{
+}
+
+impl<C, Q, QS> SelectableExpression<QS> for InSubselect<C, Q>
+where
+    Self: AppearsOnTable<QS>,
+    C: SelectableExpression<QS>,
+    Q: SelectableExpression<QS>,
+{
+}
+
+impl<C, Q, GB> ValidGrouping<GB> for InSubselect<C, Q>
+where
+    C: Place,
+    Q: Expression<SqlType = <C::Change as Change>::NewSqlType>,
+    dsl::Eq<C::Change, Q>: ValidGrouping<GB>,
+{
+    type IsAggregate = <dsl::Eq<C::Change, Q> as ValidGrouping<GB>>::IsAggregate;
+}
+
+impl<C, Q, DB> QueryFragment<DB> for InSubselect<C, Q>
+where
+    C: Place + 'static,
+    PhaseColumn<C>: QueryFragment<DB>,
+    Q: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        PhaseColumn::<C>::REF.walk_ast(out.reborrow())?;
+        out.push_sql(if self.negated { " NOT IN (" } else { " IN (" });
+        self.query.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

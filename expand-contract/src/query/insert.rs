@@ -1,0 +1,214 @@
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::dsl;
+use diesel::expression::{AppearsOnTable, Expression};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::ExpressionMethods;
+
+use super::capture::Capture;
+use super::change::Change;
+use super::columns::{OldColumn, ViaColumn};
+use super::convert::{build_error, WalkOld};
+use crate::definition::Dialect;
+use crate::phase::Side;
+use crate::state::Current;
+
+/// A value on one of the physical columns behind a changed field.
+pub trait SideValue<Ch: Change> {
+    /// The column.
+    const SIDE: Side;
+    /// The column's SQL type.
+    type SqlType;
+    /// The expression as the user gave it.
+    type Expression;
+}
+
+/// A value on one of the physical columns, on a backend.
+pub trait WalkSide<Ch: Change, DB: Backend>: SideValue<Ch> {
+    /// Emits the value.
+    ///
+    /// # Errors
+    /// As of the value's expression or conversion.
+    fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// The value on the old column.
+#[derive(Debug, Clone)]
+pub struct OnOld<E, O> {
+    new: E,
+    old: O,
+}
+
+/// The value on the intermediate column.
+#[derive(Debug, Clone)]
+pub struct OnVia<E>(E);
+
+/// The value on the new column.
+#[derive(Debug, Clone)]
+pub struct OnNew<E>(E);
+
+impl<Ch: Change, E, O> SideValue<Ch> for OnOld<E, O> {
+    const SIDE: Side = Side::Old;
+    type SqlType = Ch::OldSqlType;
+    type Expression = E;
+}
+
+impl<Ch, E, O, DB> WalkSide<Ch, DB> for OnOld<E, O>
+where
+    Ch: Change,
+    DB: Backend,
+    O: WalkOld<Ch, E, DB>,
+{
+    fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.old.walk_old(&self.new, current, out)
+    }
+}
+
+macro_rules! new_typed_side {
+    ($name:ident, $side:ident) => {
+        impl<Ch: Change, E> SideValue<Ch> for $name<E> {
+            const SIDE: Side = Side::$side;
+            type SqlType = Ch::NewSqlType;
+            type Expression = E;
+        }
+
+        impl<Ch, E, DB> WalkSide<Ch, DB> for $name<E>
+        where
+            Ch: Change,
+            DB: Backend,
+            E: QueryFragment<DB>,
+        {
+            fn walk<'b>(&'b self, _: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+                self.0.walk_ast(out)
+            }
+        }
+    };
+}
+
+new_typed_side!(OnVia, Via);
+new_typed_side!(OnNew, New);
+
+/// A value of an insert that emits nothing in a phase that does not write its column; Diesel's insert tuples then leave
+/// the column's name out too.
+#[derive(Debug, Clone)]
+pub struct Written<Ch, V> {
+    capture: Capture,
+    // none: the column's default
+    value: Option<V>,
+    change: PhantomData<Ch>,
+}
+
+impl<Ch: Change, V> Written<Ch, V> {
+    fn new(capture: &Capture, value: Option<V>) -> Self {
+        Written {
+            capture: capture.clone(),
+            value,
+            change: PhantomData,
+        }
+    }
+}
+
+impl<Ch, V> Expression for Written<Ch, V>
+where
+    Ch: Change,
+    V: SideValue<Ch>,
+    V::SqlType: diesel::expression::TypedExpressionType,
+{
+    type SqlType = V::SqlType;
+}
+
+impl<Ch, V, QS> AppearsOnTable<QS> for Written<Ch, V>
+where
+    Self: Expression,
+    Ch: Change,
+    V: SideValue<Ch>,
+    V::Expression: AppearsOnTable<QS>,
+{
+}
+
+impl<Ch, V> QueryId for Written<Ch, V> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Ch, V, DB> QueryFragment<DB> for Written<Ch, V>
+where
+    Ch: Change,
+    V: WalkSide<Ch, DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let cell = Ch::cell();
+        let current = self.capture.seal(cell).map_err(build_error)?;
+        if !cell.same_as_first(current) {
+            out.unsafe_to_cache_prepared();
+        }
+        if Ch::definition().writes(V::SIDE, current.stage) {
+            match &self.value {
+                Some(value) => value.walk(current, out)?,
+                // elsewhere there is no such keyword: a column left out takes its default
+                None if current.dialect == Dialect::Postgres => out.push_sql("DEFAULT"),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The physical columns behind a changed field, in one slot of an insert's tuple.
+pub type InsertSlot<Ch, E, O> = (
+    dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>,
+    dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>,
+    dsl::Eq<Ch, Written<Ch, OnNew<E>>>,
+);
+
+/// As [`InsertSlot`], for a value that may be the column's default. The `Option`s (always `Some`) make Diesel insert
+/// batches row by row where there is no `DEFAULT` keyword.
+pub type DefaultableSlot<Ch, E, O> = (
+    Option<dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>>,
+    Option<dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>>,
+    Option<dsl::Eq<Ch, Written<Ch, OnNew<E>>>>,
+);
+
+pub(super) fn slot<Ch, E, O>(capture: &Capture, new: E, old: O) -> InsertSlot<Ch, E, O>
+where
+    Ch: Change,
+    E: Clone,
+{
+    (
+        OldColumn::<Ch>::new().eq(Written::new(
+            capture,
+            Some(OnOld {
+                new: new.clone(),
+                old,
+            }),
+        )),
+        ViaColumn::<Ch>::new().eq(Written::new(capture, Some(OnVia(new.clone())))),
+        Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
+    )
+}
+
+pub(super) fn defaultable_slot<Ch, E, O>(
+    capture: &Capture,
+    value: Option<(E, O)>,
+) -> DefaultableSlot<Ch, E, O>
+where
+    Ch: Change,
+    E: Clone,
+{
+    match value {
+        Some((new, old)) => {
+            let (old, via, new) = slot(capture, new, old);
+            (Some(old), Some(via), Some(new))
+        }
+        None => (
+            Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
+            Some(ViaColumn::<Ch>::new().eq(Written::new(capture, None))),
+            Some(Ch::default().eq(Written::new(capture, None))),
+        ),
+    }
+}
