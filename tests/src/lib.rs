@@ -1,1 +1,13 @@
-//! Support for the scenario tests.
+//! Support for the scenario tests: real databases, and processes that can be killed.
+//!
+//! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
+//! * [`sqlite`]: database files that go away with the test.
+//! * [`process`]: a test of this executable, run as a process of its own that may be killed.
+//! * [`wait`]: waiting for a condition, never for a length of time.
+//!
+//! A server that is missing makes a test fail, never skip.
+
+pub mod postgres;
+pub mod process;
+pub mod sqlite;
+pub mod wait;
