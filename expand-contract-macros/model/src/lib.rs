@@ -29,6 +29,6 @@ pub use diesel_attribute::CheckForBackend;
 pub use errors::Errors;
 pub use migration::{Change, Conversion, Migration, PerDialect, Rejected};
 pub use model::Model;
-pub use record::{Field, Record, Use};
+pub use record::{option_of, Field, Record, Use};
 pub use sql::{Part, Sql, SqlExpr};
 pub use table::{ColumnDecl, TableDecl, TableMigration, TableRejected};

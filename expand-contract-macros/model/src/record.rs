@@ -229,8 +229,8 @@ fn read_field(index: usize, field: &syn::Field, read: &FieldAttributes, on_struc
     }
 }
 
-/// By the last segment's name, as in Diesel: `Option<T>`, `std::option::Option<T>`.
-pub(crate) fn option_of(mut ty: &Type) -> Option<&Type> {
+/// `T` of `Option<T>`, by the last segment's name, as in Diesel: `std::option::Option<T>` too.
+pub fn option_of(mut ty: &Type) -> Option<&Type> {
     loop {
         match ty {
             Type::Group(group) => ty = &group.elem,
