@@ -3,7 +3,10 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{parenthesized, parse_quote, token, Attribute, ExprPath, Ident, LitBool, LitInt, LitStr, Path, Token, Type};
+use syn::{
+    parenthesized, parse_quote, token, Attribute, ExprPath, Ident, LitBool, LitInt, LitStr, Path,
+    Token, Type,
+};
 
 use crate::errors::Errors;
 use crate::keys;
@@ -55,7 +58,12 @@ impl MigrationArgs {
     }
 
     /// One item, the key of which is already read.
-    pub(crate) fn item(&mut self, key: Ident, input: ParseStream<'_>, valid: &[&str]) -> syn::Result<()> {
+    pub(crate) fn item(
+        &mut self,
+        key: Ident,
+        input: ParseStream<'_>,
+        valid: &[&str],
+    ) -> syn::Result<()> {
         match key.to_string().as_str() {
             name if !valid.contains(&name) => Err(unknown(&key, valid)),
             keys::ID => set(&mut self.id, key, input, string),
@@ -70,9 +78,10 @@ impl MigrationArgs {
 
     /// The path to the core crate.
     pub(crate) fn krate(&self) -> Path {
-        self.krate
-            .as_ref()
-            .map_or_else(|| parse_quote!(::expand_contract), |given| given.value.clone())
+        self.krate.as_ref().map_or_else(
+            || parse_quote!(::expand_contract),
+            |given| given.value.clone(),
+        )
     }
 }
 
@@ -90,12 +99,15 @@ pub(crate) struct ChangeArgs {
     pub(crate) monotonic: Option<Given<()>>,
     pub(crate) sql_type: Option<Given<PerDialect<LitStr>>>,
     pub(crate) via: Option<Given<LitStr>>,
+    /// Whether something could not be read: then no rule may complain that a key is missing.
+    pub(crate) is_broken: bool,
 }
 
 impl ChangeArgs {
     /// From a field's attributes; `None` without a `#[migrate(…)]`.
     pub(crate) fn from_attributes(attributes: &[Attribute], errors: &Errors) -> Option<Self> {
         let mut args = ChangeArgs::default();
+        let before = errors.count();
         let found = for_each_item(attributes, keys::RENAME_FROM, errors, |key, input| {
             if keys::ON_STRUCT.iter().any(|known| key == known) {
                 return Err(syn::Error::new(
@@ -105,13 +117,16 @@ impl ChangeArgs {
             }
             args.item(key, input, errors)
         });
+        args.is_broken = errors.count() > before;
         found.then_some(args)
     }
 
     /// From what stands in the parentheses behind a column's name.
     pub(crate) fn from_list(input: ParseStream<'_>, errors: &Errors) -> Self {
         let mut args = ChangeArgs::default();
+        let before = errors.count();
         read_items(input, errors, |key, input| args.item(key, input, errors));
+        args.is_broken = errors.count() > before;
         args
     }
 
@@ -120,7 +135,9 @@ impl ChangeArgs {
         match key.to_string().as_str() {
             keys::RENAME_FROM => set(&mut self.rename_from, key, input, string),
             keys::RETYPE_FROM => set(&mut self.retype_from, key, input, sql_type),
-            keys::OLD_TYPE => set(&mut self.old_type, key, input, |key, input| value(key, input, "a type")),
+            keys::OLD_TYPE => set(&mut self.old_type, key, input, |key, input| {
+                value(key, input, "a type")
+            }),
             keys::UP => set(&mut self.up, key, input, dialects),
             keys::DOWN => set(&mut self.down, key, input, dialects),
             keys::UP_WITH => set(&mut self.up_with, key, input, function),
@@ -142,7 +159,10 @@ fn for_each_item(
     mut item: impl FnMut(Ident, ParseStream<'_>) -> syn::Result<()>,
 ) -> bool {
     let mut found = false;
-    for attribute in attributes.iter().filter(|a| a.path().is_ident(keys::ATTRIBUTE)) {
+    for attribute in attributes
+        .iter()
+        .filter(|a| a.path().is_ident(keys::ATTRIBUTE))
+    {
         found = true;
         if attribute.meta.require_list().is_err() {
             errors.at(
@@ -167,7 +187,9 @@ pub(crate) fn read_items(
     mut item: impl FnMut(Ident, ParseStream<'_>) -> syn::Result<()>,
 ) {
     while !input.is_empty() {
-        let read = input.call(Ident::parse_any).and_then(|key| item(key, input));
+        let read = input
+            .call(Ident::parse_any)
+            .and_then(|key| item(key, input));
         if let Err(error) = read {
             errors.push(error);
             skip_item(input);
@@ -184,10 +206,12 @@ pub(crate) fn read_items(
 /// Up to the next comma that is not between `<` and `>`.
 pub(crate) fn skip_item(input: ParseStream<'_>) {
     let mut depth = 0_u32;
-    while !input.is_empty() && !(depth == 0 && input.peek(Token![,])) {
+    while !(input.is_empty() || depth == 0 && input.peek(Token![,])) {
         match input.parse() {
             Ok(proc_macro2::TokenTree::Punct(punct)) if punct.as_char() == '<' => depth += 1,
-            Ok(proc_macro2::TokenTree::Punct(punct)) if punct.as_char() == '>' => depth = depth.saturating_sub(1),
+            Ok(proc_macro2::TokenTree::Punct(punct)) if punct.as_char() == '>' => {
+                depth = depth.saturating_sub(1)
+            }
             Ok(_) => {}
             Err(_) => return,
         }
@@ -226,15 +250,27 @@ fn unknown(key: &Ident, valid: &[&str]) -> syn::Error {
 
 fn equals(key: &Ident, input: ParseStream<'_>, expected: &str) -> syn::Result<()> {
     if !input.peek(Token![=]) {
-        let span = if input.is_empty() || input.peek(Token![,]) { key.span() } else { input.span() };
-        return Err(wrong(span, key, &format!("`=` and {expected} behind `{key}`")));
+        let span = if input.is_empty() || input.peek(Token![,]) {
+            key.span()
+        } else {
+            input.span()
+        };
+        return Err(wrong(
+            span,
+            key,
+            &format!("`=` and {expected} behind `{key}`"),
+        ));
     }
     input.parse::<Token![=]>().map(drop)
 }
 
 fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, expected: &str) -> syn::Result<T> {
     equals(key, input, expected)?;
-    let span = if input.is_empty() { key.span() } else { input.span() };
+    let span = if input.is_empty() {
+        key.span()
+    } else {
+        input.span()
+    };
     input.parse().map_err(|_| wrong(span, key, expected))
 }
 
@@ -254,13 +290,21 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
     }
-    Err(wrong(input.span(), key, &format!("nothing behind `{key}`, which takes no value")))
+    Err(wrong(
+        input.span(),
+        key,
+        &format!("nothing behind `{key}`, which takes no value"),
+    ))
 }
 
 fn repository(key: &Ident, input: ParseStream<'_>) -> syn::Result<Repository> {
     const EXPECTED: &str = "the name of a type as a string, or `false`";
     equals(key, input, EXPECTED)?;
-    let span = if input.is_empty() { key.span() } else { input.span() };
+    let span = if input.is_empty() {
+        key.span()
+    } else {
+        input.span()
+    };
     if input.peek(LitBool) {
         return match input.parse::<LitBool>()?.value {
             false => Ok(Repository::Off),
@@ -268,13 +312,19 @@ fn repository(key: &Ident, input: ParseStream<'_>) -> syn::Result<Repository> {
         };
     }
     let name: LitStr = input.parse().map_err(|_| wrong(span, key, EXPECTED))?;
-    name.parse().map(Repository::Named).map_err(|_| wrong(span, key, EXPECTED))
+    name.parse()
+        .map(Repository::Named)
+        .map_err(|_| wrong(span, key, EXPECTED))
 }
 
 fn crate_path(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
     const EXPECTED: &str = "a path as a string";
     equals(key, input, EXPECTED)?;
-    let span = if input.is_empty() { key.span() } else { input.span() };
+    let span = if input.is_empty() {
+        key.span()
+    } else {
+        input.span()
+    };
     let path = if input.peek(LitStr) {
         input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
     } else {
@@ -284,7 +334,11 @@ fn crate_path(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
 }
 
 /// `key = "…"` or `key(postgres = "…", sqlite = "…", any = "…")`.
-fn per_dialect(key: &Ident, input: ParseStream<'_>, errors: &Errors) -> syn::Result<PerDialect<LitStr>> {
+fn per_dialect(
+    key: &Ident,
+    input: ParseStream<'_>,
+    errors: &Errors,
+) -> syn::Result<PerDialect<LitStr>> {
     if !input.peek(token::Paren) {
         return Ok(PerDialect {
             any: Some(string(key, input)?),
@@ -305,7 +359,11 @@ fn per_dialect(key: &Ident, input: ParseStream<'_>, errors: &Errors) -> syn::Res
         }
     });
     if items == 0 {
-        return Err(wrong(key.span(), key, &format!("something in the parentheses of `{key}`")));
+        return Err(wrong(
+            key.span(),
+            key,
+            &format!("something in the parentheses of `{key}`"),
+        ));
     }
     let literal = |given: Option<Given<LitStr>>| given.map(|given| given.value);
     Ok(PerDialect {
@@ -317,7 +375,9 @@ fn per_dialect(key: &Ident, input: ParseStream<'_>, errors: &Errors) -> syn::Res
 
 fn unknown_dialect(key: &Ident, dialect: &Ident) -> syn::Error {
     let guess = names::nearest(&dialect.to_string(), keys::DIALECTS.iter().copied());
-    let guess = guess.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+    let guess = guess.map_or_else(String::new, |nearest| {
+        format!(", did you mean `{nearest}`?")
+    });
     let valid: Vec<&str> = keys::DIALECTS.iter().copied().map(keys::format).collect();
     syn::Error::new(
         dialect.span(),

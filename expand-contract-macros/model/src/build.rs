@@ -8,7 +8,7 @@ use crate::check;
 use crate::errors::Errors;
 use crate::migration::{Change, Conversion, Migration, PerDialect};
 use crate::names;
-use crate::sql::{cut, Sql, SqlExpr};
+use crate::sql::{cut, Flaw, Sql, SqlExpr};
 
 /// A change as written.
 pub(crate) struct Draft {
@@ -63,7 +63,9 @@ pub(crate) struct Column {
 impl Column {
     /// The name in the database, as far as it is known.
     pub(crate) fn database_name(&self) -> String {
-        self.name.clone().unwrap_or_else(|| names::text(&self.ident))
+        self.name
+            .clone()
+            .unwrap_or_else(|| names::text(&self.ident))
     }
 }
 
@@ -77,7 +79,12 @@ pub(crate) struct Place<'a> {
 }
 
 /// Checks everything; `None` only if there was an error.
-pub(crate) fn migration(args: &MigrationArgs, drafts: Vec<Draft>, place: &Place<'_>, errors: &Errors) -> Option<Migration> {
+pub(crate) fn migration(
+    args: &MigrationArgs,
+    drafts: Vec<Draft>,
+    place: &Place<'_>,
+    errors: &Errors,
+) -> Option<Migration> {
     for draft in &drafts {
         check::change(draft, errors);
     }
@@ -85,10 +92,19 @@ pub(crate) fn migration(args: &MigrationArgs, drafts: Vec<Draft>, place: &Place<
 
     let id = match &args.id {
         Some(id) => id.value.value(),
-        None => names::default_id(&place.table, drafts.iter().map(|draft| names::text(&draft.column))),
+        None => names::default_id(
+            &place.table,
+            drafts.iter().map(|draft| names::text(&draft.column)),
+        ),
     };
-    let generation = args.generation.as_ref().map_or(Some(1), |given| given.value.base10_parse().ok());
-    let changes: Vec<Option<Change>> = drafts.into_iter().map(|draft| change(draft, errors)).collect();
+    let generation = args
+        .generation
+        .as_ref()
+        .map_or(Some(1), |given| given.value.base10_parse().ok());
+    let changes: Vec<Option<Change>> = drafts
+        .into_iter()
+        .map(|draft| change(draft, errors))
+        .collect();
     Some(Migration {
         id,
         generation: generation?,
@@ -126,13 +142,40 @@ fn conversion(draft: &Draft, errors: &Errors) -> Option<Conversion> {
     let args = &draft.args;
     let (old, new) = (draft.old_names(), draft.new_names());
     // Where the name is kept, the other column has no name of its own.
-    let other = |names: &[String]| if args.rename_from.is_some() { names.to_vec() } else { Vec::new() };
-    let up = args.up.as_ref().map(|up| expression(up, &old, &other(&new), errors));
-    let down = args.down.as_ref().map(|down| expression(down, &new, &other(&old), errors));
+    let other = |names: &[String]| {
+        if args.rename_from.is_some() {
+            names.to_vec()
+        } else {
+            Vec::new()
+        }
+    };
+    // Then no rule can be broken about which column an expression names.
+    let is_unknown = args.is_broken || old.iter().any(String::is_empty);
+    let expression = |given: &Given<PerDialect<LitStr>>, column: &[String], other: &[String]| {
+        let keep = |flaw: &Flaw| {
+            !(is_unknown && matches!(flaw, Flaw::NeverNames { .. } | Flaw::NamesOther { .. }))
+        };
+        expression(given, column, other, &|literal, flaw| {
+            if keep(&flaw) {
+                errors.at(literal, format!("`{}`: {flaw}", given.key));
+            }
+        })
+    };
+    let up = args
+        .up
+        .as_ref()
+        .map(|up| expression(up, &old, &other(&new)));
+    let down = args
+        .down
+        .as_ref()
+        .map(|down| expression(down, &new, &other(&old)));
     let functions = (&args.up_with, &args.down_with);
     match (up, down, functions) {
         _ if args.retype_from.is_none() => Some(Conversion::Identity),
-        (Some(up), Some(down), _) => Some(Conversion::Sql { up: up?, down: down? }),
+        (Some(up), Some(down), _) => Some(Conversion::Sql {
+            up: up?,
+            down: down?,
+        }),
         (None, None, (Some(up), Some(down))) => Some(Conversion::Functions {
             up: up.value.clone(),
             down: down.value.clone(),
@@ -147,14 +190,14 @@ fn expression(
     given: &Given<PerDialect<LitStr>>,
     column: &[String],
     other: &[String],
-    errors: &Errors,
+    report: &dyn Fn(&LitStr, Flaw),
 ) -> Option<SqlExpr> {
     let column: Vec<&str> = column.iter().map(String::as_str).collect();
     let other: Vec<&str> = other.iter().map(String::as_str).collect();
     let mut all_right = true;
     let cut = given.value.clone().map(|grammar, literal| {
         let parts = cut(&literal.value(), grammar, &column, &other).unwrap_or_else(|flaw| {
-            errors.at(&literal, format!("`{}`: {flaw}", given.key));
+            report(&literal, flaw);
             all_right = false;
             Vec::new()
         });

@@ -5,7 +5,9 @@ use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{parenthesized, token, Attribute, Expr, Ident, LitBool, LitStr, Path, Token, Type, TypePath};
+use syn::{
+    parenthesized, token, Attribute, Expr, Ident, LitBool, LitStr, Path, Token, Type, TypePath,
+};
 
 use crate::attribute::{read_items, skip_item};
 use crate::errors::Errors;
@@ -38,11 +40,14 @@ pub(crate) struct StructAttributes {
     pub(crate) check_for_backend: Option<CheckForBackend>,
     pub(crate) base_query: Option<Expr>,
     pub(crate) base_query_type: Option<Type>,
+    /// Whether something could not be read: then no rule may complain that a key is missing.
+    pub(crate) is_broken: bool,
 }
 
 impl StructAttributes {
     pub(crate) fn read(attributes: &[Attribute], errors: &Errors) -> Self {
         let mut read = StructAttributes::default();
+        let before = errors.count();
         for_each_item(attributes, errors, |key, input| {
             match key.to_string().as_str() {
                 "table_name" => {
@@ -54,15 +59,26 @@ impl StructAttributes {
                     read.treat_none_as_default_value = Some(boolean(&key, input)?);
                 }
                 "treat_none_as_null" => read.treat_none_as_null = Some(boolean(&key, input)?),
-                "check_for_backend" => read.check_for_backend = Some(check_for_backend(&key, input)?),
-                "base_query" => read.base_query = Some(value(&key, input, "base_query = my_query()", Expr::parse)?),
+                "check_for_backend" => {
+                    read.check_for_backend = Some(check_for_backend(&key, input)?)
+                }
+                "base_query" => {
+                    read.base_query =
+                        Some(value(&key, input, "base_query = my_query()", Expr::parse)?)
+                }
                 "base_query_type" => {
-                    read.base_query_type = Some(value(&key, input, "base_query_type = MyQuery", Type::parse)?);
+                    read.base_query_type = Some(value(
+                        &key,
+                        input,
+                        "base_query_type = MyQuery",
+                        Type::parse,
+                    )?);
                 }
                 _ => skip_value(input),
             }
             Ok(())
         });
+        read.is_broken = errors.count() > before;
         read
     }
 }
@@ -80,15 +96,19 @@ pub(crate) struct FieldAttributes {
     pub(crate) deserialize_as: Option<(Ident, Type)>,
     pub(crate) select_expression: Option<(Ident, Expr)>,
     pub(crate) select_expression_type: Option<Type>,
+    /// As for a struct.
+    pub(crate) is_broken: bool,
 }
 
 impl FieldAttributes {
     pub(crate) fn read(attributes: &[Attribute], errors: &Errors) -> Self {
         let mut read = FieldAttributes::default();
+        let before = errors.count();
         for_each_item(attributes, errors, |key, input| {
             match key.to_string().as_str() {
                 "column_name" => {
-                    read.column_name = Some(value(&key, input, "column_name = my_column", column_name)?);
+                    read.column_name =
+                        Some(value(&key, input, "column_name = my_column", column_name)?);
                 }
                 "embed" => read.embed = Some(key),
                 "skip_insertion" => read.skip_insertion = true,
@@ -106,7 +126,12 @@ impl FieldAttributes {
                     read.deserialize_as = Some((key, ty));
                 }
                 "select_expression" => {
-                    let expression = value(&key, input, "select_expression = my_table::my_column.is_null()", Expr::parse)?;
+                    let expression = value(
+                        &key,
+                        input,
+                        "select_expression = my_table::my_column.is_null()",
+                        Expr::parse,
+                    )?;
                     read.select_expression = Some((key, expression));
                 }
                 "select_expression_type" => {
@@ -117,6 +142,7 @@ impl FieldAttributes {
             }
             Ok(())
         });
+        read.is_broken = errors.count() > before;
         read
     }
 }
@@ -133,7 +159,10 @@ fn for_each_item(
                 Ok(())
             });
             errors.take(read);
-        } else if let Some((name, format)) = OLD_STYLE.iter().find(|(name, _)| attribute.path().is_ident(name)) {
+        } else if let Some((name, format)) = OLD_STYLE
+            .iter()
+            .find(|(name, _)| attribute.path().is_ident(name))
+        {
             errors.at(
                 &attribute.meta,
                 format!("`#[{name}]` is the style of Diesel 1\nhelp: the correct format looks like `#[diesel({format})]`"),
@@ -171,7 +200,10 @@ fn value<T>(
         )
     };
     if !input.peek(Token![=]) {
-        return Err(help(key.span(), format!("expected `=` and a value behind `{key}`")));
+        return Err(help(
+            key.span(),
+            format!("expected `=` and a value behind `{key}`"),
+        ));
     }
     input.parse::<Token![=]>()?;
     parse(input).map_err(|error| help(error.span(), error.to_string()))
@@ -195,9 +227,13 @@ fn primary_key(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
 }
 
 fn check_for_backend(key: &Ident, input: ParseStream<'_>) -> syn::Result<CheckForBackend> {
-    let format = "help: the correct format looks like `#[diesel(check_for_backend(diesel::pg::Pg))]`";
+    let format =
+        "help: the correct format looks like `#[diesel(check_for_backend(diesel::pg::Pg))]`";
     if !input.peek(token::Paren) {
-        return Err(syn::Error::new(key.span(), format!("expected backends in parentheses\n{format}")));
+        return Err(syn::Error::new(
+            key.span(),
+            format!("expected backends in parentheses\n{format}"),
+        ));
     }
     let content;
     parenthesized!(content in input);
@@ -213,7 +249,9 @@ fn check_for_backend(key: &Ident, input: ParseStream<'_>) -> syn::Result<CheckFo
         }
         return Ok(CheckForBackend::Disabled);
     }
-    Ok(CheckForBackend::Backends(content.parse_terminated(TypePath::parse, Token![,])?))
+    Ok(CheckForBackend::Backends(
+        content.parse_terminated(TypePath::parse, Token![,])?,
+    ))
 }
 
 /// An identifier, or a string that holds one.

@@ -42,6 +42,11 @@ impl Errors {
         self.push(syn::Error::new(span, message));
     }
 
+    /// How many errors there are, to see whether a piece of work added one.
+    pub fn count(&self) -> usize {
+        self.found.borrow().as_ref().map_or(0, Vec::len)
+    }
+
     /// The value of `result`; its error is kept.
     pub fn take<T>(&self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()

@@ -67,12 +67,25 @@ pub const ON_STRUCT: &[&str] = &[ID, GENERATION, REPOSITORY, CRATE];
 pub const ON_TABLE: &[&str] = &[ID, GENERATION, CRATE];
 /// What may stand on a changed field, or behind a changed column's name on a table.
 pub const ON_CHANGE: &[&str] = &[
-    RENAME_FROM, RETYPE_FROM, OLD_TYPE, UP, DOWN, UP_WITH, DOWN_WITH, LOSSLESS, MONOTONIC, SQL_TYPE, VIA,
+    RENAME_FROM,
+    RETYPE_FROM,
+    OLD_TYPE,
+    UP,
+    DOWN,
+    UP_WITH,
+    DOWN_WITH,
+    LOSSLESS,
+    MONOTONIC,
+    SQL_TYPE,
+    VIA,
 ];
 /// What may stand inside `up(…)`, `down(…)` and `sql_type(…)`.
 pub const DIALECTS: &[&str] = &[ANY, POSTGRES, SQLITE];
 
 /// “help: the correct format looks like …” for the key.
 pub fn help(key: &str) -> String {
-    format!("help: the correct format looks like `#[{ATTRIBUTE}({})]`", format(key))
+    format!(
+        "help: the correct format looks like `#[{ATTRIBUTE}({})]`",
+        format(key)
+    )
 }

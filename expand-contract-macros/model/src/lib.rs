@@ -8,6 +8,25 @@
 //! - [`Record::parse`]: a struct that derives `Insertable`, `AsChangeset` or `Selectable`, as Diesel's derives read it.
 //!
 //! Each reports all that is wrong at once, every error at the token it is about; see [`Rejected`].
+//!
+//! ```
+//! use expand_contract_model::{Conversion, Model};
+//!
+//! let model = Model::parse(&syn::parse_quote! {
+//!     #[diesel(table_name = versions)]
+//!     struct Version {
+//!         id: i32,
+//!         #[migrate(rename_from = "checksum", retype_from = Text,
+//!                   up = "decode(checksum, 'hex')", down = "encode(tar_sha256, 'hex')")]
+//!         tar_sha256: Vec<u8>,
+//!     }
+//! })
+//! .map_err(|rejected| rejected.error)?;
+//!
+//! assert_eq!(model.migration.id, "versions/tar_sha256");
+//! assert!(matches!(model.migration.changes[0].conversion, Conversion::Sql { .. }));
+//! # Ok::<(), syn::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

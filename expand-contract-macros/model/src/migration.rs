@@ -23,7 +23,9 @@ impl Migration {
     /// The change of the column with this identifier.
     pub fn change_of(&self, column: &Ident) -> Option<&Change> {
         let column = names::text(column);
-        self.changes.iter().find(|change| names::text(&change.column) == column)
+        self.changes
+            .iter()
+            .find(|change| names::text(&change.column) == column)
     }
 }
 

@@ -33,12 +33,22 @@ impl Model {
         let columns: Vec<build::Column> = draft.record.fields.iter().filter_map(column).collect();
         let changed: Vec<Ident> = changes.iter().map(|change| change.column.clone()).collect();
         let place = Place {
-            table: draft.record.table().segments.last().map(|last| names::text(&last.ident)).unwrap_or_default(),
+            table: draft
+                .record
+                .table()
+                .segments
+                .last()
+                .map(|last| names::text(&last.ident))
+                .unwrap_or_default(),
             span: draft.record.ident.span(),
             primary_key: &draft.record.primary_key,
             columns: &columns,
         };
-        let repository = draft.args.repository.as_ref().map(|given| given.value.clone());
+        let repository = draft
+            .args
+            .repository
+            .as_ref()
+            .map(|given| given.value.clone());
         let migration = build::migration(&draft.args, changes, &place, &errors);
         match (errors.check(), migration) {
             (Ok(()), Some(migration)) => Ok(Model {
@@ -47,7 +57,8 @@ impl Model {
                 repository: repository.unwrap_or_default(),
             }),
             (result, _) => {
-                let unsaid = || syn::Error::new(input.ident.span(), "the annotation could not be read");
+                let unsaid =
+                    || syn::Error::new(input.ident.span(), "the annotation could not be read");
                 let error = result.err().unwrap_or_else(unsaid);
                 Err(Box::new(draft.record.rejected(error, changed)))
             }
@@ -56,7 +67,10 @@ impl Model {
 }
 
 fn column(field: &record::Field) -> Option<build::Column> {
-    let ident = field.column.clone().filter(|_| !field.embed && field.select_expression.is_none())?;
+    let ident = field
+        .column
+        .clone()
+        .filter(|_| !field.embed && field.select_expression.is_none())?;
     Some(build::Column { ident, name: None })
 }
 
@@ -64,7 +78,11 @@ fn read_changes(input: &DeriveInput, draft: &record::Draft, errors: &Errors) -> 
     let syn::Data::Struct(data) = &input.data else {
         return Vec::new();
     };
-    let fields = data.fields.iter().zip(&draft.record.fields).zip(&draft.on_fields);
+    let fields = data
+        .fields
+        .iter()
+        .zip(&draft.record.fields)
+        .zip(&draft.on_fields);
     let read = |((field, read), on_field): ((&syn::Field, &record::Field), &FieldAttributes)| {
         let args = ChangeArgs::from_attributes(&field.attrs, errors)?;
         check::changed_field(on_field, errors);

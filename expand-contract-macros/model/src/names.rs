@@ -111,7 +111,10 @@ mod tests {
 
     #[test]
     fn ids_are_sorted_and_readable() {
-        assert_eq!(default_id("versions", ["tar_sha256"]), "versions/tar_sha256");
+        assert_eq!(
+            default_id("versions", ["tar_sha256"]),
+            "versions/tar_sha256"
+        );
         assert_eq!(
             default_id("accounts", ["primary_contact", "balance"]),
             "accounts/balance+primary_contact"
@@ -120,8 +123,14 @@ mod tests {
 
     #[test]
     fn long_ids_are_cut_to_forty_characters_and_stay_apart() {
-        let one = default_id("accounts", ["a_very_long_column_name_of_old", "another_column"]);
-        let other = default_id("accounts", ["a_very_long_column_name_of_old", "another_columm"]);
+        let one = default_id(
+            "accounts",
+            ["a_very_long_column_name_of_old", "another_column"],
+        );
+        let other = default_id(
+            "accounts",
+            ["a_very_long_column_name_of_old", "another_columm"],
+        );
         assert_eq!(one.chars().count(), 40);
         assert_ne!(one, other);
         assert_eq!(one, "accounts/a_very_long_co-9b2b619500a88df3");

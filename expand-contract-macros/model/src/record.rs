@@ -3,7 +3,10 @@
 use proc_macro2::Span;
 use quote::format_ident;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, Fields, GenericArgument, Generics, Ident, Index, Member, Path, PathArguments, Type, Visibility};
+use syn::{
+    Data, DeriveInput, Expr, Fields, GenericArgument, Generics, Ident, Index, Member, Path,
+    PathArguments, Type, Visibility,
+};
 
 use crate::attribute::MigrationArgs;
 use crate::check;
@@ -124,7 +127,9 @@ impl Record {
     /// Whether the column belongs to the primary key.
     pub fn is_key(&self, column: &Ident) -> bool {
         let column = names::text(column);
-        self.primary_key.iter().any(|key| names::text(key) == column)
+        self.primary_key
+            .iter()
+            .any(|key| names::text(key) == column)
     }
 
     /// The fields that an insert writes.
@@ -134,9 +139,13 @@ impl Record {
 
     /// The fields that a changeset writes: neither skipped nor of the primary key.
     pub fn changeset_fields(&self) -> impl Iterator<Item = &Field> {
-        self.fields
-            .iter()
-            .filter(|field| !field.skip_update && !field.column.as_ref().is_some_and(|column| self.is_key(column)))
+        self.fields.iter().filter(|field| {
+            !field.skip_update
+                && !field
+                    .column
+                    .as_ref()
+                    .is_some_and(|column| self.is_key(column))
+        })
     }
 
     pub(crate) fn rejected(self, error: syn::Error, changed: Vec<Ident>) -> Rejected {
@@ -152,7 +161,12 @@ impl Record {
 }
 
 impl Draft {
-    pub(crate) fn read(input: &DeriveInput, args: MigrationArgs, purpose: Use, errors: &Errors) -> Self {
+    pub(crate) fn read(
+        input: &DeriveInput,
+        args: MigrationArgs,
+        purpose: Use,
+        errors: &Errors,
+    ) -> Self {
         let on_struct = StructAttributes::read(&input.attrs, errors);
         let fields = match &input.data {
             Data::Struct(data) => Some(&data.fields),
@@ -171,7 +185,12 @@ impl Draft {
             .map(|(index, (field, on_field))| read_field(index, field, on_field, &on_struct))
             .collect();
         let tables = match on_struct.tables.as_slice() {
-            [] => vec![format_ident!("{}", names::inferred_table(&names::text(&input.ident)), span = input.ident.span()).into()],
+            [] => vec![format_ident!(
+                "{}",
+                names::inferred_table(&names::text(&input.ident)),
+                span = input.ident.span()
+            )
+            .into()],
             given => given.iter().map(|(_, table)| table.clone()).collect(),
         };
         let draft = Draft {
@@ -200,8 +219,16 @@ impl Draft {
     }
 }
 
-fn read_field(index: usize, field: &syn::Field, read: &FieldAttributes, on_struct: &StructAttributes) -> Field {
-    let span = field.ident.as_ref().map_or_else(|| field.ty.span(), Ident::span);
+fn read_field(
+    index: usize,
+    field: &syn::Field,
+    read: &FieldAttributes,
+    on_struct: &StructAttributes,
+) -> Field {
+    let span = field
+        .ident
+        .as_ref()
+        .map_or_else(|| field.ty.span(), Ident::span);
     Field {
         member: match &field.ident {
             Some(ident) => Member::Named(ident.clone()),
@@ -220,10 +247,16 @@ fn read_field(index: usize, field: &syn::Field, read: &FieldAttributes, on_struc
             .treat_none_as_default_value
             .or(on_struct.treat_none_as_default_value)
             .unwrap_or(true),
-        treat_none_as_null: read.treat_none_as_null.or(on_struct.treat_none_as_null).unwrap_or(false),
+        treat_none_as_null: read
+            .treat_none_as_null
+            .or(on_struct.treat_none_as_null)
+            .unwrap_or(false),
         serialize_as: read.serialize_as.clone().map(|(_, ty)| ty),
         deserialize_as: read.deserialize_as.clone().map(|(_, ty)| ty),
-        select_expression: read.select_expression.clone().map(|(_, expression)| expression),
+        select_expression: read
+            .select_expression
+            .clone()
+            .map(|(_, expression)| expression),
         select_expression_type: read.select_expression_type.clone(),
         span,
     }
@@ -236,7 +269,11 @@ pub fn option_of(mut ty: &Type) -> Option<&Type> {
             Type::Group(group) => ty = &group.elem,
             Type::Paren(paren) => ty = &paren.elem,
             Type::Path(path) => {
-                let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
+                let last = path
+                    .path
+                    .segments
+                    .last()
+                    .filter(|segment| segment.ident == "Option")?;
                 let PathArguments::AngleBracketed(arguments) = &last.arguments else {
                     return None;
                 };

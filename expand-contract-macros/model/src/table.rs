@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{
-    braced, parenthesized, parse_quote, token, Attribute, Expr, ExprLit, Ident, ItemMacro, ItemUse, Lit, LitStr, Meta, Path,
-    Token, TypePath,
+    braced, parenthesized, parse_quote, token, Attribute, Expr, ExprLit, Ident, ItemMacro, ItemUse,
+    Lit, LitStr, Meta, Path, Token, TypePath,
 };
 
 use crate::attribute::{read_items, ChangeArgs, MigrationArgs};
@@ -97,7 +97,9 @@ impl TableDecl {
     /// The column with this identifier.
     pub fn column(&self, ident: &Ident) -> Option<&ColumnDecl> {
         let ident = names::text(ident);
-        self.columns.iter().find(|column| names::text(&column.ident) == ident)
+        self.columns
+            .iter()
+            .find(|column| names::text(&column.ident) == ident)
     }
 }
 
@@ -113,8 +115,13 @@ fn arguments(args: TokenStream, errors: &Errors) -> (MigrationArgs, Vec<(Ident, 
             let content;
             parenthesized!(content in input);
             let change = ChangeArgs::from_list(&content, errors);
-            if changes.iter().any(|(known, _)| names::text(known) == names::text(&key)) {
-                let message = format!("`{key}` is given twice\nhelp: put all its keys into one pair of parentheses");
+            if changes
+                .iter()
+                .any(|(known, _)| names::text(known) == names::text(&key))
+            {
+                let message = format!(
+                    "`{key}` is given twice\nhelp: put all its keys into one pair of parentheses"
+                );
                 return Err(syn::Error::new(key.span(), message));
             }
             changes.push((key, change));
@@ -147,7 +154,12 @@ fn setting(args: &mut MigrationArgs, key: Ident, input: ParseStream<'_>) -> syn:
     args.item(key, input, keys::ON_TABLE)
 }
 
-fn build(args: &MigrationArgs, changes: Vec<(Ident, ChangeArgs)>, table: &TableDecl, errors: &Errors) -> Option<Migration> {
+fn build(
+    args: &MigrationArgs,
+    changes: Vec<(Ident, ChangeArgs)>,
+    table: &TableDecl,
+    errors: &Errors,
+) -> Option<Migration> {
     let columns: Vec<Column> = table
         .columns
         .iter()
@@ -157,11 +169,9 @@ fn build(args: &MigrationArgs, changes: Vec<(Ident, ChangeArgs)>, table: &TableD
         })
         .collect();
     let mut drafts = Vec::new();
-    let mut are_all_columns = true;
     for (ident, args) in changes {
         let Some(column) = table.column(&ident) else {
             errors.at(&ident, no_such_column(&ident, table));
-            are_all_columns = false;
             continue;
         };
         drafts.push(Draft {
@@ -174,9 +184,6 @@ fn build(args: &MigrationArgs, changes: Vec<(Ident, ChangeArgs)>, table: &TableD
             args,
         });
     }
-    if drafts.is_empty() && !are_all_columns {
-        return None;
-    }
     let place = Place {
         table: names::text(&table.ident),
         span: table.ident.span(),
@@ -187,15 +194,25 @@ fn build(args: &MigrationArgs, changes: Vec<(Ident, ChangeArgs)>, table: &TableD
 }
 
 fn no_such_column(ident: &Ident, table: &TableDecl) -> String {
-    let known: Vec<String> = table.columns.iter().map(|column| names::text(&column.ident)).collect();
-    let by_name = table.columns.iter().find(|column| column.sql_name == names::text(ident));
+    let known: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| names::text(&column.ident))
+        .collect();
+    let by_name = table
+        .columns
+        .iter()
+        .find(|column| column.sql_name == names::text(ident));
     let by_name = by_name.map(|column| names::text(&column.ident));
     let nearest = names::nearest(&names::text(ident), known.iter().map(String::as_str));
     let help = match by_name.as_deref().or(nearest) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("its columns are `{}`", known.join("`, `")),
     };
-    format!("the table `{}` has no column `{ident}`, {help}", table.ident)
+    format!(
+        "the table `{}` has no column `{ident}`, {help}",
+        table.ident
+    )
 }
 
 fn invocation(item: TokenStream) -> syn::Result<(ItemMacro, TableDecl)> {
@@ -205,10 +222,19 @@ fn invocation(item: TokenStream) -> syn::Result<(ItemMacro, TableDecl)> {
             keys::ATTRIBUTE
         )
     };
-    let first = item.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    let first = item
+        .clone()
+        .into_iter()
+        .next()
+        .map_or_else(Span::call_site, |token| token.span());
     let invocation: ItemMacro = syn::parse2(item).map_err(|_| syn::Error::new(first, wrong()))?;
     let path = &invocation.mac.path;
-    if invocation.ident.is_some() || !path.segments.last().is_some_and(|last| last.ident == "table") {
+    if invocation.ident.is_some()
+        || path
+            .segments
+            .last()
+            .is_none_or(|last| last.ident != "table")
+    {
         return Err(syn::Error::new_spanned(path, wrong()));
     }
     let table = invocation.mac.parse_body()?;
@@ -233,7 +259,10 @@ impl Parse for TableDecl {
         let primary_key = if input.peek(token::Paren) {
             let content;
             parenthesized!(content in input);
-            content.parse_terminated(Ident::parse, Token![,])?.into_iter().collect()
+            content
+                .parse_terminated(Ident::parse, Token![,])?
+                .into_iter()
+                .collect()
         } else {
             vec![parse_quote!(id)]
         };
@@ -268,7 +297,10 @@ impl Parse for ColumnDecl {
 
 /// `#[sql_name = "…"]`, or the identifier.
 fn sql_name(attrs: &[Attribute], ident: &Ident) -> syn::Result<String> {
-    let Some(attribute) = attrs.iter().find(|attribute| attribute.path().is_ident("sql_name")) else {
+    let Some(attribute) = attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("sql_name"))
+    else {
         return Ok(ident.unraw().to_string());
     };
     match string_of(&attribute.meta) {
@@ -286,7 +318,10 @@ fn sql_name(attrs: &[Attribute], ident: &Ident) -> syn::Result<String> {
 fn string_of(meta: &Meta) -> Option<&LitStr> {
     match meta {
         Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Some(literal),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(literal),
+                ..
+            }) => Some(literal),
             _ => None,
         },
         _ => None,

@@ -29,25 +29,43 @@ fn rename_and_retype_in_sql() {
         }"#,
     )
     .expect("valid");
-    assert_eq!(model.record.table().to_token_stream().to_string(), "crate :: schema :: versions");
+    assert_eq!(
+        model.record.table().to_token_stream().to_string(),
+        "crate :: schema :: versions"
+    );
     assert_eq!(model.repository, Repository::Default);
     let migration = model.migration;
     assert_eq!(migration.id, "versions/tar_sha256");
     assert_eq!(migration.generation, 1);
-    assert_eq!(migration.krate.to_token_stream().to_string(), ":: expand_contract");
+    assert_eq!(
+        migration.krate.to_token_stream().to_string(),
+        ":: expand_contract"
+    );
     let [change] = migration.changes.as_slice() else {
         panic!("{migration:#?}");
     };
     assert_eq!(change.column, "tar_sha256");
-    assert_eq!(change.old_name.as_ref().expect("renamed").value(), "checksum");
+    assert_eq!(
+        change.old_name.as_ref().expect("renamed").value(),
+        "checksum"
+    );
     assert_eq!(change.via, None);
     assert!(change.lossless && change.monotonic);
-    assert_eq!(change.sql_type.any.as_ref().expect("given").value(), "BYTEA");
+    assert_eq!(
+        change.sql_type.any.as_ref().expect("given").value(),
+        "BYTEA"
+    );
     let Conversion::Sql { up, down } = &change.conversion else {
         panic!("{change:#?}");
     };
-    assert_eq!(parts(&up.any), [sql("decode("), Part::Column, sql(", 'hex')")]);
-    assert_eq!(parts(&down.any), [sql("encode("), Part::Column, sql(", 'hex')")]);
+    assert_eq!(
+        parts(&up.any),
+        [sql("decode("), Part::Column, sql(", 'hex')")]
+    );
+    assert_eq!(
+        parts(&down.any),
+        [sql("encode("), Part::Column, sql(", 'hex')")]
+    );
     assert!(up.postgres.is_none() && up.sqlite.is_none());
 }
 
@@ -55,7 +73,10 @@ fn rename_and_retype_in_sql() {
 fn rename_alone_is_the_identity() {
     let migration = field(r#"rename_from = "Weiße \"Größe\"""#).expect("valid");
     let change = &migration.changes[0];
-    assert_eq!(change.old_name.as_ref().expect("renamed").value(), "Weiße \"Größe\"");
+    assert_eq!(
+        change.old_name.as_ref().expect("renamed").value(),
+        "Weiße \"Größe\""
+    );
     assert!(matches!(change.conversion, Conversion::Identity));
     assert!(change.lossless && change.monotonic);
     assert!(change.retype_from.is_none() && change.via.is_none());
@@ -68,7 +89,10 @@ fn retype_that_keeps_its_name_goes_through_another_one() {
     assert_eq!(change.via.as_deref(), Some("tar_sha256_expand_contract"));
     assert!(change.old_name.is_none() && !change.lossless && !change.monotonic);
 
-    let change = field(&format!(r#"{both}, via = "tmp""#)).expect("valid").changes.remove(0);
+    let change = field(&format!(r#"{both}, via = "tmp""#))
+        .expect("valid")
+        .changes
+        .remove(0);
     assert_eq!(change.via.as_deref(), Some("tmp"));
 }
 
@@ -95,9 +119,15 @@ fn expressions_per_dialect() {
     let Conversion::Sql { up, .. } = &change.conversion else {
         panic!("{change:#?}");
     };
-    assert_eq!(parts(&up.postgres), [sql("decode("), Part::Column, sql(", 'hex')")]);
+    assert_eq!(
+        parts(&up.postgres),
+        [sql("decode("), Part::Column, sql(", 'hex')")]
+    );
     assert_eq!(parts(&up.sqlite), [sql("unhex("), Part::Column, sql(")")]);
-    assert_eq!(change.sql_type.sqlite.as_ref().expect("given").value(), "BLOB");
+    assert_eq!(
+        change.sql_type.sqlite.as_ref().expect("given").value(),
+        "BLOB"
+    );
 }
 
 #[test]
@@ -110,9 +140,19 @@ fn conversions_in_rust() {
     .changes
     .remove(0);
     assert!(matches!(change.conversion, Conversion::Functions { .. }));
-    let change = field(r#"retype_from = Text, old_type = String"#).expect("valid").changes.remove(0);
+    let change = field(r#"retype_from = Text, old_type = String"#)
+        .expect("valid")
+        .changes
+        .remove(0);
     assert!(matches!(change.conversion, Conversion::Traits));
-    assert_eq!(change.old_type.expect("given").to_token_stream().to_string(), "String");
+    assert_eq!(
+        change
+            .old_type
+            .expect("given")
+            .to_token_stream()
+            .to_string(),
+        "String"
+    );
 }
 
 #[test]
@@ -177,5 +217,7 @@ fn tuple_structs_name_their_columns() {
     .expect("valid");
     assert_eq!(model.repository, Repository::Off);
     assert!(!model.record.is_named);
-    assert!(matches!(&model.migration.changes[0].field, Some(syn::Member::Unnamed(index)) if index.index == 1));
+    assert!(
+        matches!(&model.migration.changes[0].field, Some(syn::Member::Unnamed(index)) if index.index == 1)
+    );
 }

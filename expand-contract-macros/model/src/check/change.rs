@@ -14,17 +14,20 @@ use crate::names;
 
 /// All rules about one change.
 pub(crate) fn change(draft: &Draft, errors: &Errors) {
-    something_changes(draft, errors);
     names_are_identifiers(draft, errors);
     rename_is_to_another_name(draft, errors);
-    conversion_is_for_a_retype(draft, errors);
     via_is_for_a_kept_name(draft, errors);
     sql_type_is_written(draft, errors);
     conversion_is_sql_or_rust(draft, errors);
-    sql_has_both_directions(draft, errors);
-    sql_covers_the_same_dialects(draft, errors);
-    functions_have_both_directions(draft, errors);
-    rust_conversion_knows_the_old_type(draft, errors);
+    // What seems to be missing may be what could not be read.
+    if !draft.args.is_broken {
+        something_changes(draft, errors);
+        sql_has_both_directions(draft, errors);
+        sql_covers_the_same_dialects(draft, errors);
+        functions_have_both_directions(draft, errors);
+        rust_conversion_knows_the_old_type(draft, errors);
+        conversion_is_for_a_retype(draft, errors);
+    }
 }
 
 /// A change is a rename, a retype or both.
@@ -45,16 +48,25 @@ fn something_changes(draft: &Draft, errors: &Errors) {
 
 /// Names given in the annotation, and the column's own, are names in every database.
 fn names_are_identifiers(draft: &Draft, errors: &Errors) {
-    for given in [&draft.args.rename_from, &draft.args.via].into_iter().flatten() {
+    for given in [&draft.args.rename_from, &draft.args.via]
+        .into_iter()
+        .flatten()
+    {
         if let Some(flaw) = flaw_of_identifier(&given.value.value()) {
             errors.at(
                 &given.value,
-                format!("the column's name {flaw}\n{}", keys::help(&given.key.to_string())),
+                format!(
+                    "the column's name {flaw}\n{}",
+                    keys::help(&given.key.to_string())
+                ),
             );
         }
     }
     if let Some(flaw) = draft.column_name.as_deref().and_then(flaw_of_identifier) {
-        errors.at_span(draft.span, format!("the name of the column in the database {flaw}"));
+        errors.at_span(
+            draft.span,
+            format!("the name of the column in the database {flaw}"),
+        );
     }
 }
 
@@ -63,18 +75,27 @@ fn rename_is_to_another_name(draft: &Draft, errors: &Errors) {
     let Some(rename) = &draft.args.rename_from else {
         return;
     };
-    let own_name = draft.column_name.clone().unwrap_or_else(|| names::text(&draft.column));
+    let own_name = draft
+        .column_name
+        .clone()
+        .unwrap_or_else(|| names::text(&draft.column));
     if rename.value.value() != own_name {
         return;
     }
     let help = if draft.args.retype_from.is_some() {
         "a retype that keeps the name is written without it".to_owned()
     } else {
-        format!("name the column of the previous release\n{}", keys::help(keys::RENAME_FROM))
+        format!(
+            "name the column of the previous release\n{}",
+            keys::help(keys::RENAME_FROM)
+        )
     };
     errors.at(
         &rename.value,
-        format!("`{own_name}` is the column itself, so `{}` renames nothing: {help}", keys::RENAME_FROM),
+        format!(
+            "`{own_name}` is the column itself, so `{}` renames nothing: {help}",
+            keys::RENAME_FROM
+        ),
     );
 }
 
@@ -123,14 +144,23 @@ fn via_is_for_a_kept_name(draft: &Draft, errors: &Errors) {
     } else if draft.new_names().contains(&via.value.value()) {
         errors.at(
             &via.value,
-            format!("the intermediate column cannot be called as the column itself\n{}", keys::help(keys::VIA)),
+            format!(
+                "the intermediate column cannot be called as the column itself\n{}",
+                keys::help(keys::VIA)
+            ),
         );
     }
 }
 
 /// `sql_type` goes into `ADD COLUMN` as it is.
 fn sql_type_is_written(draft: &Draft, errors: &Errors) {
-    for literal in draft.args.sql_type.iter().flat_map(|given| given.value.iter()).map(|(_, literal)| literal) {
+    for literal in draft
+        .args
+        .sql_type
+        .iter()
+        .flat_map(|given| given.value.iter())
+        .map(|(_, literal)| literal)
+    {
         if literal.value().trim().is_empty() {
             errors.at(
                 literal,
@@ -166,7 +196,12 @@ fn conversion_is_sql_or_rust(draft: &Draft, errors: &Errors) {
 fn sql_has_both_directions(draft: &Draft, errors: &Errors) {
     let args = &draft.args;
     if args.retype_from.is_some() && args.up_with.is_none() && args.down_with.is_none() {
-        both_directions(args.up.as_ref(), args.down.as_ref(), [keys::UP, keys::DOWN], errors);
+        both_directions(
+            args.up.as_ref(),
+            args.down.as_ref(),
+            [keys::UP, keys::DOWN],
+            errors,
+        );
     }
 }
 
@@ -179,7 +214,12 @@ fn functions_have_both_directions(draft: &Draft, errors: &Errors) {
     }
 }
 
-fn both_directions<T>(up: Option<&Given<T>>, down: Option<&Given<T>>, [up_key, down_key]: [&str; 2], errors: &Errors) {
+fn both_directions<T>(
+    up: Option<&Given<T>>,
+    down: Option<&Given<T>>,
+    [up_key, down_key]: [&str; 2],
+    errors: &Errors,
+) {
     match (up, down) {
         (Some(up), None) => errors.at(
             &up.key,
@@ -226,8 +266,14 @@ fn covers(one: &Given<PerDialect<LitStr>>, other: &Given<PerDialect<LitStr>>, er
     };
     let dialects = [
         (keys::ANY, other.value.any.is_some()),
-        (keys::POSTGRES, other.value.postgres.is_some() && one.value.postgres.is_none()),
-        (keys::SQLITE, other.value.sqlite.is_some() && one.value.sqlite.is_none()),
+        (
+            keys::POSTGRES,
+            other.value.postgres.is_some() && one.value.postgres.is_none(),
+        ),
+        (
+            keys::SQLITE,
+            other.value.sqlite.is_some() && one.value.sqlite.is_none(),
+        ),
     ];
     for (dialect, is_missing) in dialects {
         if is_missing {
@@ -247,7 +293,10 @@ fn rust_conversion_knows_the_old_type(draft: &Draft, errors: &Errors) {
     }
     let function = args.up_with.as_ref().or(args.down_with.as_ref());
     let (place, converts): (TokenStream, String) = match function {
-        Some(function) => (function.key.to_token_stream(), format!("`{}` converts", function.key)),
+        Some(function) => (
+            function.key.to_token_stream(),
+            format!("`{}` converts", function.key),
+        ),
         None => (
             retype.key.to_token_stream(),
             "without a conversion in SQL or a function, `TryFrom` or `From` converts".to_owned(),

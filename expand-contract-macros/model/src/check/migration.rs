@@ -9,7 +9,12 @@ use crate::keys;
 use crate::names;
 
 /// All rules about a migration.
-pub(crate) fn migration(args: &MigrationArgs, drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
+pub(crate) fn migration(
+    args: &MigrationArgs,
+    drafts: &[Draft],
+    place: &Place<'_>,
+    errors: &Errors,
+) {
     something_is_annotated(drafts, place, errors);
     id_fits_into_the_ledger(args, errors);
     generation_is_positive(args, errors);
@@ -20,9 +25,9 @@ pub(crate) fn migration(args: &MigrationArgs, drafts: &[Draft], place: &Place<'_
     intermediate_columns_are_free(drafts, place, errors);
 }
 
-/// A migration changes something.
+/// A migration changes something; not worth saying if what it changes could not be read.
 fn something_is_annotated(drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
-    if drafts.is_empty() {
+    if drafts.is_empty() && errors.count() == 0 {
         errors.at_span(
             place.span,
             format!(
@@ -43,13 +48,20 @@ fn id_fits_into_the_ledger(args: &MigrationArgs, errors: &Errors) {
     let flaw = if value.is_empty() {
         "is empty".to_owned()
     } else if value.chars().count() > names::MAX_ID_CHARS {
-        format!("has {} characters, {} are allowed", value.chars().count(), names::MAX_ID_CHARS)
+        format!(
+            "has {} characters, {} are allowed",
+            value.chars().count(),
+            names::MAX_ID_CHARS
+        )
     } else if value.trim() != value || value.chars().any(char::is_control) {
         "begins or ends with a blank, or contains a control character".to_owned()
     } else {
         return;
     };
-    errors.at(&id.value, format!("the id {flaw}\n{}", keys::help(keys::ID)));
+    errors.at(
+        &id.value,
+        format!("the id {flaw}\n{}", keys::help(keys::ID)),
+    );
 }
 
 /// Generations count from 1.
@@ -60,12 +72,19 @@ fn generation_is_positive(args: &MigrationArgs, errors: &Errors) {
     match generation.value.base10_parse::<u32>() {
         Ok(0) => errors.at(
             &generation.value,
-            format!("generations count from 1, which is the default\n{}", keys::help(keys::GENERATION)),
+            format!(
+                "generations count from 1, which is the default\n{}",
+                keys::help(keys::GENERATION)
+            ),
         ),
         Ok(_) => {}
         Err(_) => errors.at(
             &generation.value,
-            format!("expected a number from 1 to {}\n{}", u32::MAX, keys::help(keys::GENERATION)),
+            format!(
+                "expected a number from 1 to {}\n{}",
+                u32::MAX,
+                keys::help(keys::GENERATION)
+            ),
         ),
     }
 }
@@ -73,7 +92,10 @@ fn generation_is_positive(args: &MigrationArgs, errors: &Errors) {
 /// A column changes in one way.
 fn columns_change_once(drafts: &[Draft], errors: &Errors) {
     for (i, draft) in drafts.iter().enumerate() {
-        if drafts[..i].iter().any(|earlier| names::text(&earlier.column) == names::text(&draft.column)) {
+        if drafts[..i]
+            .iter()
+            .any(|earlier| names::text(&earlier.column) == names::text(&draft.column))
+        {
             let column = names::text(&draft.column);
             errors.at_span(
                 draft.span,
@@ -87,7 +109,11 @@ fn columns_change_once(drafts: &[Draft], errors: &Errors) {
 fn no_key_changes(drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
     for draft in drafts {
         let column = names::text(&draft.column);
-        if place.primary_key.iter().any(|key| names::text(key) == column) {
+        if place
+            .primary_key
+            .iter()
+            .any(|key| names::text(key) == column)
+        {
             errors.at_span(
                 draft.span,
                 format!(
@@ -102,12 +128,21 @@ fn no_key_changes(drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
 
 /// Two columns cannot both take the place of one.
 fn old_columns_have_one_heir(drafts: &[Draft], errors: &Errors) {
-    let old_name = |draft: &Draft| draft.args.rename_from.as_ref().map(|given| given.value.value());
+    let old_name = |draft: &Draft| {
+        draft
+            .args
+            .rename_from
+            .as_ref()
+            .map(|given| given.value.value())
+    };
     for (i, draft) in drafts.iter().enumerate() {
         let Some(name) = old_name(draft) else {
             continue;
         };
-        let Some(earlier) = drafts[..i].iter().find(|earlier| old_name(earlier).as_ref() == Some(&name)) else {
+        let Some(earlier) = drafts[..i]
+            .iter()
+            .find(|earlier| old_name(earlier).as_ref() == Some(&name))
+        else {
             continue;
         };
         errors.at(
@@ -127,10 +162,10 @@ fn old_columns_are_gone_from_the_schema(drafts: &[Draft], place: &Place<'_>, err
             continue;
         };
         let old = rename.value.value();
-        let still = place
-            .columns
-            .iter()
-            .find(|column| column.database_name() == old && names::text(&column.ident) != names::text(&draft.column));
+        let still = place.columns.iter().find(|column| {
+            column.database_name() == old
+                && names::text(&column.ident) != names::text(&draft.column)
+        });
         if let Some(still) = still {
             errors.at(
                 &rename.value,
@@ -151,10 +186,15 @@ fn intermediate_columns_are_free(drafts: &[Draft], place: &Place<'_>, errors: &E
             continue;
         };
         let is_column = place.columns.iter().any(|column| {
-            column.database_name() == via && names::text(&column.ident) != names::text(&draft.column)
+            column.database_name() == via
+                && names::text(&column.ident) != names::text(&draft.column)
         });
         let is_taken = drafts.iter().enumerate().any(|(j, other)| {
-            let is_old = other.args.rename_from.as_ref().is_some_and(|rename| rename.value.value() == via);
+            let is_old = other
+                .args
+                .rename_from
+                .as_ref()
+                .is_some_and(|rename| rename.value.value() == via);
             is_old || (j < i && other.via().as_ref() == Some(&via))
         });
         if is_column || is_taken {

@@ -14,7 +14,7 @@ pub(crate) fn record(input: &DeriveInput, draft: &Draft, purpose: Use, errors: &
     is_a_struct_with_fields(input, errors);
     tables_are_as_many_as_the_derive_takes(draft, purpose, errors);
     for (field, read) in draft.record.fields.iter().zip(&draft.on_fields) {
-        column_is_known(field, purpose, errors);
+        column_is_known(field, read, purpose, errors);
         embed_stands_alone(field, read, purpose, errors);
         none_is_an_option(field, read, purpose, errors);
     }
@@ -37,13 +37,16 @@ fn is_a_struct_with_fields(input: &DeriveInput, errors: &Errors) {
     };
     errors.at(
         &input.ident,
-        format!("`{}` is {what}, and has no columns: derive this on a struct with a field per column", input.ident),
+        format!(
+            "`{}` is {what}, and has no columns: derive this on a struct with a field per column",
+            input.ident
+        ),
     );
 }
 
 /// Only `Insertable` is derived for several tables; `Migrate` guesses none.
 fn tables_are_as_many_as_the_derive_takes(draft: &Draft, purpose: Use, errors: &Errors) {
-    if purpose == Use::Migrate && draft.on_struct.tables.is_empty() {
+    if purpose == Use::Migrate && draft.on_struct.tables.is_empty() && !draft.on_struct.is_broken {
         errors.at(
             &draft.record.ident,
             "nothing says which table changes\nhelp: the correct format looks like `#[diesel(table_name = my_table)]`",
@@ -60,14 +63,14 @@ fn tables_are_as_many_as_the_derive_takes(draft: &Draft, purpose: Use, errors: &
 }
 
 /// A field of a tuple struct has no name that could be its column's.
-fn column_is_known(field: &Field, purpose: Use, errors: &Errors) {
+fn column_is_known(field: &Field, read: &FieldAttributes, purpose: Use, errors: &Errors) {
     let needs_none = match purpose {
         Use::Insertable => field.embed || field.skip_insertion,
         Use::AsChangeset => field.embed || field.skip_update,
         Use::Selectable => field.embed || field.select_expression.is_some(),
         Use::Migrate => field.embed,
     };
-    if field.column.is_none() && !needs_none {
+    if field.column.is_none() && !needs_none && !read.is_broken {
         errors.at(
             &field.ty,
             "a field of a tuple struct does not say which column it is\n\
@@ -95,7 +98,10 @@ fn embed_stands_alone(field: &Field, read: &FieldAttributes, purpose: Use, error
             "treat_none_as_default_value",
             purpose == Use::Insertable && read.treat_none_as_default_value.is_some(),
         ),
-        ("treat_none_as_null", purpose == Use::AsChangeset && read.treat_none_as_null.is_some()),
+        (
+            "treat_none_as_null",
+            purpose == Use::AsChangeset && read.treat_none_as_null.is_some(),
+        ),
     ];
     for (other, is_given) in others {
         if is_given {
@@ -113,7 +119,9 @@ fn none_is_an_option(field: &Field, read: &FieldAttributes, purpose: Use, errors
         Use::Insertable if read.treat_none_as_default_value.is_some() && !field.skip_insertion => {
             "treat_none_as_default_value"
         }
-        Use::AsChangeset if read.treat_none_as_null.is_some() && !field.skip_update => "treat_none_as_null",
+        Use::AsChangeset if read.treat_none_as_null.is_some() && !field.skip_update => {
+            "treat_none_as_null"
+        }
         _ => return,
     };
     if !field.embed && field.option_of().is_none() {
@@ -127,8 +135,14 @@ fn none_is_an_option(field: &Field, read: &FieldAttributes, purpose: Use, errors
 /// A changeset never changes the primary key.
 fn changeset_writes_something(draft: &Draft, purpose: Use, errors: &Errors) {
     let record = &draft.record;
-    let is_key = |field: &Field| field.column.as_ref().is_some_and(|column| record.is_key(column));
-    if purpose == Use::AsChangeset && !record.fields.is_empty() && record.fields.iter().all(is_key) {
+    let is_key = |field: &Field| {
+        field
+            .column
+            .as_ref()
+            .is_some_and(|column| record.is_key(column))
+    };
+    if purpose == Use::AsChangeset && !record.fields.is_empty() && record.fields.iter().all(is_key)
+    {
         let key = names::text(&record.primary_key[0]);
         errors.at(
             &record.ident,
@@ -165,8 +179,14 @@ fn changed_field_is_a_column(read: &FieldAttributes, errors: &Errors) {
 
 /// One conversion per direction: a second one would be applied to the old column, too.
 fn changed_field_converts_by_the_annotation(read: &FieldAttributes, errors: &Errors) {
-    let serialize = read.serialize_as.iter().map(|(key, _)| (key, keys::DOWN_WITH));
-    let deserialize = read.deserialize_as.iter().map(|(key, _)| (key, keys::UP_WITH));
+    let serialize = read
+        .serialize_as
+        .iter()
+        .map(|(key, _)| (key, keys::DOWN_WITH));
+    let deserialize = read
+        .deserialize_as
+        .iter()
+        .map(|(key, _)| (key, keys::UP_WITH));
     for (key, instead) in serialize.chain(deserialize) {
         errors.at(
             key,

@@ -32,9 +32,16 @@ pub type SqlExpr = PerDialect<Sql>;
 ///
 /// A name is the column if it equals it (unquoted: whatever the case of ASCII letters; quoted: exactly) and does not
 /// stand where only a function, a type, a qualified name or a parameter can.
-pub fn cut(source: &str, grammar: Grammar, column: &[&str], other: &[&str]) -> Result<Vec<Part>, Flaw> {
+pub fn cut(
+    source: &str,
+    grammar: Grammar,
+    column: &[&str],
+    other: &[&str],
+) -> Result<Vec<Part>, Flaw> {
     let tokens = lex(source, grammar)?;
-    let significant: Vec<usize> = (0..tokens.len()).filter(|i| tokens[*i].kind != Kind::Blank).collect();
+    let significant: Vec<usize> = (0..tokens.len())
+        .filter(|i| tokens[*i].kind != Kind::Blank)
+        .collect();
     if significant.is_empty() {
         return Err(Flaw::Empty);
     }
@@ -73,21 +80,32 @@ pub fn cut(source: &str, grammar: Grammar, column: &[&str], other: &[&str]) -> R
 fn is_named(token: &Token<'_>, names: &[&str]) -> bool {
     match &token.kind {
         Kind::Word { name, quoted: true } => names.contains(&name.as_str()),
-        Kind::Word { name, quoted: false } => {
-            !is_reserved(name) && names.iter().any(|column| column.eq_ignore_ascii_case(name))
-        }
+        Kind::Word {
+            name,
+            quoted: false,
+        } => !is_reserved(name) && names.iter().any(|column| column.eq_ignore_ascii_case(name)),
         _ => false,
     }
 }
 
 /// Whether the place between these neighbours is one for a column.
-fn could_be_column(before: Option<&Token<'_>>, before_that: Option<&Token<'_>>, after: Option<&Token<'_>>) -> bool {
+fn could_be_column(
+    before: Option<&Token<'_>>,
+    before_that: Option<&Token<'_>>,
+    after: Option<&Token<'_>>,
+) -> bool {
     let type_or_qualified = before.is_some_and(|token| {
-        token.is_word("as") || token.is_word("collate") || token.is_symbol("::") || token.is_symbol(".")
+        token.is_word("as")
+            || token.is_word("collate")
+            || token.is_symbol("::")
+            || token.is_symbol(".")
     });
     // `name(…)`, `name.…`, `name => …`; `date '2026-01-01'`: no operand can follow a column.
     let function_or_qualifier = after.is_some_and(|token| {
-        token.is_symbol("(") || token.is_symbol(".") || token.is_symbol("=>") || token.kind == Kind::Text
+        token.is_symbol("(")
+            || token.is_symbol(".")
+            || token.is_symbol("=>")
+            || token.kind == Kind::Text
     });
     // `extract(year from …)`.
     let date_part = before.is_some_and(|token| token.is_symbol("("))

@@ -44,19 +44,59 @@ pub struct Token<'a> {
 
 /// Words that cannot name a column unless they are quoted, and behind which a name may follow.
 const BEFORE_OPERAND: &[&str] = &[
-    "all", "and", "as", "between", "both", "by", "case", "distinct", "else", "from", "having", "ilike", "in", "is", "leading",
-    "like", "not", "or", "select", "similar", "then", "trailing", "when", "where",
+    "all", "and", "as", "between", "both", "by", "case", "distinct", "else", "from", "having",
+    "ilike", "in", "is", "leading", "like", "not", "or", "select", "similar", "then", "trailing",
+    "when", "where",
 ];
 /// Other words that cannot name a column unless they are quoted.
 const OTHER_RESERVED: &[&str] = &[
-    "any", "array", "asc", "cast", "check", "collate", "column", "constraint", "create", "current_date",
-    "current_time", "current_timestamp", "current_user", "default", "desc", "end", "except", "false", "for", "foreign",
-    "grant", "group", "intersect", "into", "limit", "null", "offset", "on", "order", "primary", "references",
-    "returning", "session_user", "some", "table", "to", "true", "union", "unique", "user", "using", "with",
+    "any",
+    "array",
+    "asc",
+    "cast",
+    "check",
+    "collate",
+    "column",
+    "constraint",
+    "create",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "desc",
+    "end",
+    "except",
+    "false",
+    "for",
+    "foreign",
+    "grant",
+    "group",
+    "intersect",
+    "into",
+    "limit",
+    "null",
+    "offset",
+    "on",
+    "order",
+    "primary",
+    "references",
+    "returning",
+    "session_user",
+    "some",
+    "table",
+    "to",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "with",
 ];
 
 fn is_one_of(word: &str, list: &[&str]) -> bool {
-    list.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
+    list.iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
 /// Whether the word names a column only in quotes.
@@ -79,7 +119,10 @@ impl Token<'_> {
     fn ends_operand(&self) -> bool {
         match &self.kind {
             Kind::Word { quoted: true, .. } | Kind::Text => true,
-            Kind::Word { name, quoted: false } => !is_one_of(name, BEFORE_OPERAND),
+            Kind::Word {
+                name,
+                quoted: false,
+            } => !is_one_of(name, BEFORE_OPERAND),
             Kind::Symbol => matches!(self.text, ")" | "]"),
             Kind::Blank | Kind::Number => false,
         }
@@ -228,7 +271,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn bracketed(&mut self) -> Result<(), Flaw> {
-        let end = self.rest.find(']').ok_or_else(|| Flaw::OpenIdentifier(self.beginning()))?;
+        let end = self
+            .rest
+            .find(']')
+            .ok_or_else(|| Flaw::OpenIdentifier(self.beginning()))?;
         let name = self.rest[1..end].to_owned();
         self.push(Kind::Word { name, quoted: true }, end + 1);
         Ok(())
@@ -236,11 +282,16 @@ impl<'a> Lexer<'a> {
 
     fn dollar(&mut self) -> Result<(), Flaw> {
         let after = &self.rest[1..];
-        let tag = after.find(|c| !is_word(c) || c == '$').unwrap_or(after.len());
-        let is_quote = after[tag..].starts_with('$') && !after.starts_with(|c: char| c.is_ascii_digit());
+        let tag = after
+            .find(|c| !is_word(c) || c == '$')
+            .unwrap_or(after.len());
+        let is_quote =
+            after[tag..].starts_with('$') && !after.starts_with(|c: char| c.is_ascii_digit());
         if self.grammar != Grammar::Sqlite && is_quote {
             let (delimiter, body) = self.rest.split_at(tag + 2);
-            let end = body.find(delimiter).ok_or_else(|| Flaw::OpenString(self.beginning()))?;
+            let end = body
+                .find(delimiter)
+                .ok_or_else(|| Flaw::OpenString(self.beginning()))?;
             self.push(Kind::Text, delimiter.len() + end + delimiter.len());
             return Ok(());
         }
@@ -285,7 +336,13 @@ impl<'a> Lexer<'a> {
             }
         }
         let name = self.rest[..end].to_owned();
-        self.push(Kind::Word { name, quoted: false }, end);
+        self.push(
+            Kind::Word {
+                name,
+                quoted: false,
+            },
+            end,
+        );
         Ok(())
     }
 
@@ -316,7 +373,9 @@ impl<'a> Lexer<'a> {
             _ => named && self.grammar == Grammar::Sqlite,
         };
         if is_placeholder {
-            let name = self.rest[1..].find(|c| !is_word(c)).unwrap_or(self.rest.len() - 1);
+            let name = self.rest[1..]
+                .find(|c| !is_word(c))
+                .unwrap_or(self.rest.len() - 1);
             return Err(Flaw::Placeholder(self.rest[..=name].to_owned()));
         }
         self.push(Kind::Symbol, 1);

@@ -10,7 +10,12 @@ pub(crate) type Found = (String, String);
 pub(crate) fn found(error: syn::Error) -> Vec<Found> {
     error
         .into_iter()
-        .map(|error| (error.span().source_text().unwrap_or_default(), error.to_string()))
+        .map(|error| {
+            (
+                error.span().source_text().unwrap_or_default(),
+                error.to_string(),
+            )
+        })
         .collect()
 }
 
@@ -31,12 +36,16 @@ pub(crate) fn table(source: &str) -> Result<TableMigration, Vec<Found>> {
 }
 
 pub(crate) fn split(source: &str) -> (proc_macro2::TokenStream, proc_macro2::TokenStream) {
-    let mut tokens = source.parse::<proc_macro2::TokenStream>().expect("tokens").into_iter();
+    let mut tokens = source
+        .parse::<proc_macro2::TokenStream>()
+        .expect("tokens")
+        .into_iter();
     tokens.next();
     let Some(proc_macro2::TokenTree::Group(attribute)) = tokens.next() else {
         panic!("no attribute");
     };
-    let meta: syn::MetaList = syn::parse2(attribute.stream()).expect("an attribute with parentheses");
+    let meta: syn::MetaList =
+        syn::parse2(attribute.stream()).expect("an attribute with parentheses");
     (meta.tokens, tokens.collect())
 }
 
@@ -59,7 +68,10 @@ pub(crate) fn assert_one<T: std::fmt::Debug>(result: Result<T, Vec<Found>>, at: 
 
 /// Asserts that these errors, and no others, are found in this order.
 #[track_caller]
-pub(crate) fn assert_all<T: std::fmt::Debug>(result: Result<T, Vec<Found>>, expected: &[(&str, &str)]) {
+pub(crate) fn assert_all<T: std::fmt::Debug>(
+    result: Result<T, Vec<Found>>,
+    expected: &[(&str, &str)],
+) {
     let found = result.expect_err("errors were expected");
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, (at, text)) in found.iter().zip(expected) {
