@@ -1,18 +1,60 @@
 //! Change the schema of a live database under a Diesel application without anyone noticing.
 
+mod ddl_type;
 pub mod definition;
+mod migration;
 pub mod phase;
 mod query;
 mod state;
 
+pub use ddl_type::DdlType;
+#[doc(hidden)]
+pub use expand_contract_macros::__phase_columns;
+pub use expand_contract_macros::{
+    migrate, AsChangeset, Insertable, Migrate, Queryable, Selectable,
+};
+pub use migration::Migration;
 pub use query::{At, AtPhase, PhaseColumn};
+#[doc(hidden)]
+pub use state::{Current, PhaseCell};
+pub use state::{Snapshot, StatementError};
+
+/// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
+pub mod prelude {
+    pub use diesel::prelude::*;
+    pub use expand_contract_macros::{AsChangeset, Insertable, Migrate, Selectable};
+
+    pub use crate::AtPhase;
+}
+
 /// For the derives; not public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use std::boxed::Box;
+    pub use std::string::String;
+    pub use std::vec;
+    pub use std::vec::Vec;
+
+    pub use crate::ddl_type::{nullable, DdlType};
     pub use crate::definition::*;
+    pub use crate::migration::*;
     pub use crate::query::*;
+    pub use crate::state::PhaseCell;
     pub use diesel;
+
+    /// What a conversion said, as text: any error that can be displayed will do.
+    pub fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, String> {
+        result.map_err(|error| error.to_string())
+    }
+
+    /// Stands in for what a failed derive would have made.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Rejected;
 }
-pub use state::{Snapshot, StatementError};
+
+/// The repository; made by the derive.
 #[doc(hidden)]
-pub use state::{Current, PhaseCell};
+#[macro_export]
+macro_rules! __repository {
+    ($($tokens:tt)*) => {};
+}

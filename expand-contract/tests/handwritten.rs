@@ -44,7 +44,11 @@ static DEF: MigrationDef = MigrationDef {
         },
         lossless: true,
         monotonic: false,
-        new_type: PerDialect { any: None, postgres: Some("bytea"), sqlite: Some("BLOB") },
+        new_type: PerDialect {
+            any: None,
+            postgres: Some("bytea"),
+            sqlite: Some("BLOB"),
+        },
         nullable: false,
     }],
 };
@@ -85,8 +89,10 @@ const _: () = {
     use expand_contract::__private::NotMigrating as _;
     type F0 = Field<versions::num, { versions::num::EXPAND_CONTRACT }>;
     type F1 = Field<versions::tar_sha256, { versions::tar_sha256::EXPAND_CONTRACT }>;
-    type Record<'r, 'a> =
-        (<F0 as InsertField<&'r &'a str>>::Given, <F1 as InsertField<&'r &'a [u8]>>::Given);
+    type Record<'r, 'a> = (
+        <F0 as InsertField<&'r &'a str>>::Given,
+        <F1 as InsertField<&'r &'a [u8]>>::Given,
+    );
     impl<'r, 'a> Insertable<versions::table> for &'r NewVersion<'a> {
         type Values = <Record<'r, 'a> as Insertable<versions::table>>::Values;
         fn values(self) -> Self::Values {
@@ -135,7 +141,12 @@ fn ddl(phase: Phase) -> &'static str {
 }
 
 fn snapshot(phase: Phase, dialect: Dialect) -> Snapshot {
-    Snapshot::new(&CELL, Stage::first(phase), dialect, vec![Some("text".into())])
+    Snapshot::new(
+        &CELL,
+        Stage::first(phase),
+        dialect,
+        vec![Some("text".into())],
+    )
 }
 
 #[test]
@@ -143,21 +154,46 @@ fn every_statement_in_every_phase_on_sqlite() {
     for phase in Phase::ALL {
         let conn = &mut SqliteConnection::establish(":memory:").unwrap();
         diesel::sql_query(ddl(phase)).execute(conn).unwrap();
-        diesel::sql_query("CREATE TABLE downloads (id INTEGER PRIMARY KEY, version_id INTEGER)").execute(conn).unwrap();
+        diesel::sql_query("CREATE TABLE downloads (id INTEGER PRIMARY KEY, version_id INTEGER)")
+            .execute(conn)
+            .unwrap();
         snapshot(phase, Dialect::Sqlite).scope(|| statements(conn));
     }
 }
 
 fn statements(conn: &mut SqliteConnection) {
-    let new = NewVersion { num: "1.0.0", tar_sha256: &[1, 2] };
-    println!("{}", diesel::debug_query::<diesel::sqlite::Sqlite, _>(&diesel::insert_into(versions::table).values(&new)));
-    diesel::insert_into(versions::table).values(&new).execute(conn).unwrap();
+    let new = NewVersion {
+        num: "1.0.0",
+        tar_sha256: &[1, 2],
+    };
+    println!(
+        "{}",
+        diesel::debug_query::<diesel::sqlite::Sqlite, _>(
+            &diesel::insert_into(versions::table).values(&new)
+        )
+    );
+    diesel::insert_into(versions::table)
+        .values(&new)
+        .execute(conn)
+        .unwrap();
     let rows = vec![
-        NewVersion { num: "2.0.0", tar_sha256: &[3] },
-        NewVersion { num: "3.0.0", tar_sha256: &[4] },
+        NewVersion {
+            num: "2.0.0",
+            tar_sha256: &[3],
+        },
+        NewVersion {
+            num: "3.0.0",
+            tar_sha256: &[4],
+        },
     ];
-    diesel::insert_into(versions::table).values(&rows).execute(conn).unwrap();
-    diesel::insert_into(versions::table).values(&rows[..0]).execute(conn).unwrap();
+    diesel::insert_into(versions::table)
+        .values(&rows)
+        .execute(conn)
+        .unwrap();
+    diesel::insert_into(versions::table)
+        .values(&rows[..0])
+        .execute(conn)
+        .unwrap();
     let back: Version = diesel::insert_into(versions::table)
         .values((versions::num.eq("4.0.0"), Version::tar_sha256.eq(vec![5u8])))
         .returning(Version::as_returning())
@@ -171,14 +207,31 @@ fn statements(conn: &mut SqliteConnection) {
         ])
         .execute(conn)
         .unwrap();
-    let all: Vec<Version> = versions::table.order(versions::id).select(Version::as_select()).load(conn).unwrap();
+    let all: Vec<Version> = versions::table
+        .order(versions::id)
+        .select(Version::as_select())
+        .load(conn)
+        .unwrap();
     assert_eq!(all.len(), 6);
     let mut one = all[0].clone();
-    assert_eq!(one, Version { id: 1, num: "1.0.0".into(), tar_sha256: vec![1, 2] });
+    assert_eq!(
+        one,
+        Version {
+            id: 1,
+            num: "1.0.0".into(),
+            tar_sha256: vec![1, 2]
+        }
+    );
     one.tar_sha256 = vec![9];
-    println!("{}", diesel::debug_query::<diesel::sqlite::Sqlite, _>(&diesel::update(&one).set(&one)));
+    println!(
+        "{}",
+        diesel::debug_query::<diesel::sqlite::Sqlite, _>(&diesel::update(&one).set(&one))
+    );
     diesel::update(&one).set(&one).execute(conn).unwrap();
-    diesel::update(versions::table.find(2)).set(Version::tar_sha256.eq(vec![8u8])).execute(conn).unwrap();
+    diesel::update(versions::table.find(2))
+        .set(Version::tar_sha256.eq(vec![8u8]))
+        .execute(conn)
+        .unwrap();
     let found: Vec<i32> = versions::table
         .filter(Version::tar_sha256.eq(vec![9u8]).and(versions::num.ne("x")))
         .order(Version::tar_sha256.desc())
@@ -193,7 +246,9 @@ fn statements(conn: &mut SqliteConnection) {
         .load(conn)
         .unwrap();
     assert_eq!(found.len(), 2);
-    let boxed = versions::table.filter(Version::tar_sha256.gt(vec![1u8])).into_boxed();
+    let boxed = versions::table
+        .filter(Version::tar_sha256.gt(vec![1u8]))
+        .into_boxed();
     assert_eq!(boxed.count().get_result::<i64>(conn).unwrap(), 6);
     let groups: Vec<(Vec<u8>, i64)> = versions::table
         .group_by(Version::tar_sha256)
@@ -207,7 +262,10 @@ fn statements(conn: &mut SqliteConnection) {
         .select((Version::tar_sha256, versions::num))
         .load(conn)
         .unwrap();
-    diesel::insert_into(downloads::table).values(downloads::version_id.eq(1)).execute(conn).unwrap();
+    diesel::insert_into(downloads::table)
+        .values(downloads::version_id.eq(1))
+        .execute(conn)
+        .unwrap();
     let joined: Vec<Option<Vec<u8>>> = downloads::table
         .left_join(versions::table)
         .select(Version::tar_sha256.nullable())
@@ -222,29 +280,55 @@ fn statements(conn: &mut SqliteConnection) {
         .unwrap();
     assert_eq!(joined.len(), 1);
     let v2 = diesel::alias!(versions as v2);
-    let aliased: Vec<Vec<u8>> = v2.select(v2.fields(Version::tar_sha256)).order(v2.field(versions::id)).load(conn).unwrap();
+    let aliased: Vec<Vec<u8>> = v2
+        .select(v2.fields(Version::tar_sha256))
+        .order(v2.field(versions::id))
+        .load(conn)
+        .unwrap();
     assert_eq!(aliased.len(), 6);
     diesel::insert_into(versions::table)
-        .values(&NewVersion { num: "1.0.0", tar_sha256: &[77] })
+        .values(&NewVersion {
+            num: "1.0.0",
+            tar_sha256: &[77],
+        })
         .on_conflict(versions::num)
         .do_update()
         .set(Version::tar_sha256.eq_excluded())
         .execute(conn)
         .unwrap();
-    let it: Vec<u8> = versions::table.find(1).select(Version::tar_sha256).first(conn).unwrap();
+    let it: Vec<u8> = versions::table
+        .find(1)
+        .select(Version::tar_sha256)
+        .first(conn)
+        .unwrap();
     assert_eq!(it, [77]);
-    let like = versions::table.filter(versions::num.eq("1.0.0")).select(Version::tar_sha256.is_not_null());
+    let like = versions::table
+        .filter(versions::num.eq("1.0.0"))
+        .select(Version::tar_sha256.is_not_null());
     assert!(like.first::<bool>(conn).unwrap());
 }
 
 #[test]
 fn a_statement_can_have_a_phase_of_its_own() {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
-    diesel::sql_query(ddl(Phase::Expanded)).execute(conn).unwrap();
+    diesel::sql_query(ddl(Phase::Expanded))
+        .execute(conn)
+        .unwrap();
     let original = snapshot(Phase::Original, Dialect::Sqlite);
-    let new = NewVersion { num: "1", tar_sha256: &[1] };
-    diesel::insert_into(versions::table).values(&new).at(&original).execute(conn).unwrap();
-    let got: Vec<Version> = versions::table.select(Version::as_select()).at(&original).load(conn).unwrap();
+    let new = NewVersion {
+        num: "1",
+        tar_sha256: &[1],
+    };
+    diesel::insert_into(versions::table)
+        .values(&new)
+        .at(&original)
+        .execute(conn)
+        .unwrap();
+    let got: Vec<Version> = versions::table
+        .select(Version::as_select())
+        .at(&original)
+        .load(conn)
+        .unwrap();
     assert_eq!(got[0].tar_sha256, [1]);
 }
 
@@ -253,9 +337,23 @@ fn sql() {
     for phase in Phase::ALL {
         let pg = snapshot(phase, Dialect::Postgres);
         pg.scope(|| {
-            let one = Version { id: 1, num: "1".into(), tar_sha256: vec![1] };
-            println!("{}", diesel::debug_query::<diesel::pg::Pg, _>(&diesel::update(&one).set(&one)));
-            println!("{}", diesel::debug_query::<diesel::pg::Pg, _>(&versions::table.filter(Version::tar_sha256.eq(vec![1u8])).select(Version::as_select())));
+            let one = Version {
+                id: 1,
+                num: "1".into(),
+                tar_sha256: vec![1],
+            };
+            println!(
+                "{}",
+                diesel::debug_query::<diesel::pg::Pg, _>(&diesel::update(&one).set(&one))
+            );
+            println!(
+                "{}",
+                diesel::debug_query::<diesel::pg::Pg, _>(
+                    &versions::table
+                        .filter(Version::tar_sha256.eq(vec![1u8]))
+                        .select(Version::as_select())
+                )
+            );
         });
     }
 }

@@ -40,8 +40,9 @@ fn changeset_for(record: &Record, lifetime: Option<Lifetime>) -> TokenStream {
         .map(|(_, slot)| slot.bound.clone())
         .collect();
     if !predicates.is_empty() {
-        predicates
-            .push(parse_quote!(#tuple: #diesel::query_builder::AsChangeset<Target = #table::table>));
+        predicates.push(
+            parse_quote!(#tuple: #diesel::query_builder::AsChangeset<Target = #table::table>),
+        );
     }
     let param = lifetime.clone().map(|lifetime| parse_quote!(#lifetime));
     let generics = extended(record, param, predicates);
@@ -72,12 +73,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn of(
-        field: &Field,
-        table: &Path,
-        lifetime: Option<&Lifetime>,
-        private: &TokenStream,
-    ) -> Slot {
+    fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));
@@ -92,7 +88,11 @@ impl Slot {
         let dispatch = dispatch(field, table, private);
         let ty: &Type = field.serialize_as.as_ref().unwrap_or(&field.ty);
         let skips_none = field.option_of().is_some() && !field.treat_none_as_null;
-        let inner = if skips_none { option_of(ty).unwrap_or(ty) } else { ty };
+        let inner = if skips_none {
+            option_of(ty).unwrap_or(ty)
+        } else {
+            ty
+        };
         let given = referenced(inner, lifetime);
         let assign = quote_spanned!(span=> <#dispatch as #private::AssignField<#given>>::assign);
         let convert = |value: TokenStream| match &field.serialize_as {

@@ -80,12 +80,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn of(
-        field: &Field,
-        table: &Path,
-        lifetime: Option<&Lifetime>,
-        private: &TokenStream,
-    ) -> Slot {
+    fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));

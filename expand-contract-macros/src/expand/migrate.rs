@@ -24,7 +24,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
         let doc = format!("The column `{column}`, by the name that is in force.");
         quote_spanned! {change.span=>
             #[doc = #doc]
-            #[allow(non_upper_case_globals)]
+            #[allow(non_upper_case_globals, dead_code)]
             #vis const #column: #private::PhaseColumn<#table::#column> = #private::PhaseColumn::NEW;
         }
     });
@@ -38,6 +38,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
             #(#columns)*
 
             /// The migration of this table, to be run step by step.
+            #[allow(dead_code)]
             #vis fn migration() -> #krate::Migration<#table::table> {
                 #krate::Migration::new()
             }
@@ -123,7 +124,7 @@ pub(super) fn migration(
             #(#private::RustConverter<#rust>: #private::Converter<C>,)*
         {
             fn converters() -> #private::Vec<#private::Box<dyn #private::Converter<C>>> {
-                #private::vec![#(#private::Box::new(#private::RustConverter::<#rust>::new()) as _,)*]
+                #private::vec![#(#private::Box::new(#private::RustConverter::<#rust>::new(<#rust as #private::Change>::INDEX)) as _,)*]
             }
         }
 
@@ -178,9 +179,12 @@ fn change_impl(
 ) -> TokenStream {
     let name = quote!(<#column as #private::diesel::query_source::Column>::NAME);
     let sql_type = quote!(<#column as #private::diesel::expression::Expression>::SqlType);
-    let old_sql_type = match &change.retype_from {
-        Some(ty) => quote!(#ty),
-        None => sql_type.clone(),
+    let (old_sql_type, resolved) = match &change.retype_from {
+        Some(ty) => (
+            quote!(<#column as #private::OldTyped>::SqlType),
+            Some(resolved_as_in_table(ty, column, private)),
+        ),
+        None => (sql_type.clone(), None),
     };
     let old = match &change.old_name {
         Some(old) => quote!(#old),
@@ -197,6 +201,8 @@ fn change_impl(
     };
     let rust = rust_change(change, column, private);
     quote_spanned! {change.span=>
+        #resolved
+
         #[automatically_derived]
         impl #private::Change for #column {
             type NewSqlType = #sql_type;
@@ -222,7 +228,11 @@ fn change_impl(
     }
 }
 
-fn rust_change(change: &Change, column: &TokenStream, private: &TokenStream) -> Option<TokenStream> {
+fn rust_change(
+    change: &Change,
+    column: &TokenStream,
+    private: &TokenStream,
+) -> Option<TokenStream> {
     let span = change.span;
     let old = change.old_type.as_ref()?;
     let new: &Type = change.rust_type.as_ref()?;

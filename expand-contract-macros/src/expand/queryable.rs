@@ -9,7 +9,11 @@ use super::field::{dispatch, extended};
 pub(crate) fn queryable(record: &Record) -> TokenStream {
     let private = super::private(&record.krate);
     let diesel = quote!(#private::diesel);
-    let rows: Vec<TokenStream> = record.fields.iter().map(|field| row(field, record, &private)).collect();
+    let rows: Vec<TokenStream> = record
+        .fields
+        .iter()
+        .map(|field| row(field, record, &private))
+        .collect();
     let sql_types: Vec<Ident> = (0..rows.len()).map(|i| format_ident!("__ST{i}")).collect();
     let members = record.fields.iter().map(|field| &field.member);
     let values = record.fields.iter().enumerate().map(|(i, field)| {
@@ -35,9 +39,11 @@ pub(crate) fn queryable(record: &Record) -> TokenStream {
         Some(parse_quote!(__DB: #diesel::backend::Backend)),
         vec![bound],
     );
-    generics
-        .params
-        .extend(sql_types.iter().map(|ty| -> syn::GenericParam { parse_quote!(#ty) }));
+    generics.params.extend(
+        sql_types
+            .iter()
+            .map(|ty| -> syn::GenericParam { parse_quote!(#ty) }),
+    );
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, ty_generics, _) = record.generics.split_for_impl();
     let ident = &record.ident;

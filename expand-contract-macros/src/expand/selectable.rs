@@ -1,6 +1,6 @@
-use expand_contract_model::{CheckForBackend, Field, Record};
 use dsl_auto_type::auto_type::expression_type_inference as inference;
 use dsl_auto_type::Case;
+use expand_contract_model::{CheckForBackend, Field, Record};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, WherePredicate};
@@ -24,7 +24,10 @@ pub(crate) fn selectable(record: &Record) -> TokenStream {
         .fields
         .iter()
         .map(|field| expression_type(field, record, &private, &quote!(__DB)));
-    let values = record.fields.iter().map(|field| expression(field, record, &private));
+    let values = record
+        .fields
+        .iter()
+        .map(|field| expression(field, record, &private));
     let generics = extended(
         record,
         Some(parse_quote!(__DB: #diesel::backend::Backend)),

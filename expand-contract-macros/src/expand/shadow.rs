@@ -59,8 +59,12 @@ pub(crate) fn module(args: TokenStream, module: TokenStream) -> syn::Result<Toke
         let position = position(items, column).ok_or_else(|| unknown.clone())?;
         from_dsl(items, column).ok_or_else(|| unknown.clone())?;
         if *converted {
-            sql_type(items, position, parse_quote!(#krate::__private::ConvertedSqlType<columns::#column>))
-                .ok_or_else(|| unknown.clone())?;
+            sql_type(
+                items,
+                position,
+                parse_quote!(#krate::__private::ConvertedSqlType<columns::#column>),
+            )
+            .ok_or_else(|| unknown.clone())?;
         }
         let doc = format!("The column `{column}`, by the name that is in force.");
         items.push(parse_quote! {
@@ -87,9 +91,10 @@ pub(crate) fn module(args: TokenStream, module: TokenStream) -> syn::Result<Toke
 fn position(items: &[Item], column: &Ident) -> Option<usize> {
     items.iter().find_map(|item| match item {
         Item::Const(item) if item.ident == "all_columns" => match &*item.ty {
-            Type::Tuple(columns) => columns.elems.iter().position(
-                |ty| matches!(ty, Type::Path(path) if path.path.is_ident(column)),
-            ),
+            Type::Tuple(columns) => columns
+                .elems
+                .iter()
+                .position(|ty| matches!(ty, Type::Path(path) if path.path.is_ident(column))),
             _ => None,
         },
         _ => None,

@@ -19,7 +19,8 @@ pub(crate) fn table(table: &TableMigration) -> TokenStream {
         let column = &change.column;
         let converted = matches!(
             change.conversion,
-            expand_contract_model::Conversion::Functions { .. } | expand_contract_model::Conversion::Traits
+            expand_contract_model::Conversion::Functions { .. }
+                | expand_contract_model::Conversion::Traits
         );
         quote!(#column: #converted)
     });

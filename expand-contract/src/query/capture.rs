@@ -34,8 +34,8 @@ impl Capture {
     pub fn new(cell: &'static PhaseCell) -> Self {
         let code = cell.get().map_or(0, encode);
         let scope = scope_serial();
-        OPEN.with_borrow_mut(|open| {
-            match open.iter_mut().find(|o| std::ptr::eq(o.cell, cell)) {
+        OPEN.with_borrow_mut(
+            |open| match open.iter_mut().find(|o| std::ptr::eq(o.cell, cell)) {
                 Some(last) => {
                     let joined = last.scope == scope && {
                         let before = last.shared.load(Ordering::Acquire);
@@ -66,8 +66,8 @@ impl Capture {
                     });
                     Capture(shared)
                 }
-            }
-        })
+            },
+        )
     }
 
     /// The phase to build for; the same in every walk from the first on.

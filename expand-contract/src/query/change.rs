@@ -11,7 +11,14 @@ use crate::state::PhaseCell;
 /// A column of `schema.rs` that is being renamed or retyped. Implemented by `#[derive(Migrate)]` and
 /// `#[expand_contract::migrate]` for the column's type, so that the column's type is all that a statement needs.
 pub trait Change:
-    Column + Expression<SqlType = <Self as Change>::NewSqlType> + Copy + Default + Debug + Send + Sync + 'static
+    Column
+    + Expression<SqlType = <Self as Change>::NewSqlType>
+    + Copy
+    + Default
+    + Debug
+    + Send
+    + Sync
+    + 'static
 {
     /// The column's SQL type.
     type NewSqlType: SqlType + SingleValue + TypedExpressionType;
@@ -35,6 +42,12 @@ pub trait Change:
     fn definition() -> &'static ChangeDef {
         &Self::cell().definition().changes[Self::INDEX]
     }
+}
+
+/// The SQL type that a retype starts from.
+pub trait OldTyped {
+    /// It.
+    type SqlType;
 }
 
 /// How the old side of a written value comes about; a type, because a Rust conversion needs the value's type.
@@ -175,4 +188,3 @@ where
         RustDown::new(value.to_new())
     }
 }
-

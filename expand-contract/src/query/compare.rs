@@ -14,7 +14,7 @@ use diesel::result::{Error, QueryResult};
 use super::capture::Capture;
 use super::change::{Change, Converts};
 use super::convert::{build_error, no_conversion, walk_parts, WalkOld};
-use super::read::{push_side, Place, PhaseColumn};
+use super::read::{push_side, PhaseColumn, Place};
 use crate::definition::{Conversion, Dialect};
 use crate::phase::Side;
 use crate::state::Current;

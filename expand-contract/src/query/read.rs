@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 
 use diesel::backend::Backend;
 use diesel::expression::{
-    AppearsOnTable, Expression, IsContainedInGroupBy, SelectableExpression,
-    TypedExpressionType, ValidGrouping,
+    AppearsOnTable, Expression, IsContainedInGroupBy, SelectableExpression, TypedExpressionType,
+    ValidGrouping,
 };
 use diesel::internal::operators_macro::FieldAliasMapper;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -13,8 +13,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::IntoNullable;
 
 use super::change::{ByRust, BySql, Change, ConversionKind};
-use super::converted::ConvertedSqlType;
 use super::convert::{build_error, no_conversion, walk_parts};
+use super::converted::ConvertedSqlType;
 use crate::definition::{ChangeDef, Conversion};
 use crate::phase::Side;
 use crate::state::Current;
@@ -294,11 +294,7 @@ where
 
 // PostgreSQL: a text that once gave another result type fails on that connection for ever ("cached plan must not change
 // result type"), so a column that comes back under its old name must not come back under its old text.
-fn push_tag<DB: Backend>(
-    side: Side,
-    definition: &ChangeDef,
-    out: &mut AstPass<'_, '_, DB>,
-) {
+fn push_tag<DB: Backend>(side: Side, definition: &ChangeDef, out: &mut AstPass<'_, '_, DB>) {
     if side == Side::New && definition.two_passes() {
         out.push_sql(" /* expand-contract: retyped */");
     }

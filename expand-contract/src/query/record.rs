@@ -119,11 +119,7 @@ where
 
     fn given(value: U) -> Self::Given {
         let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
-        slot(
-            &Capture::new(C::Change::cell()),
-            value.as_expression(),
-            old,
-        )
+        slot(&Capture::new(C::Change::cell()), value.as_expression(), old)
     }
 
     fn defaultable(value: Option<U>) -> Self::Defaultable {
