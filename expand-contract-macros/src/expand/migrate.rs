@@ -228,6 +228,21 @@ fn change_impl(
     }
 }
 
+/// The old SQL type, with its names resolved as in `diesel::table!`: Diesel's SQL types need no import. In a scope of its
+/// own, where no other name of the user's can be meant.
+fn resolved_as_in_table(ty: &Type, column: &TokenStream, private: &TokenStream) -> TokenStream {
+    quote! {
+        const _: () = {
+            use #private::diesel::sql_types::*;
+
+            #[automatically_derived]
+            impl #private::OldTyped for #column {
+                type SqlType = #ty;
+            }
+        };
+    }
+}
+
 fn rust_change(
     change: &Change,
     column: &TokenStream,
