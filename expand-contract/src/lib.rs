@@ -5,6 +5,7 @@ pub mod definition;
 mod migration;
 pub mod phase;
 mod query;
+mod repository;
 mod state;
 
 pub use ddl_type::DdlType;
@@ -39,6 +40,7 @@ pub mod __private {
     pub use crate::definition::*;
     pub use crate::migration::*;
     pub use crate::query::*;
+    pub use crate::repository::*;
     pub use crate::state::PhaseCell;
     pub use diesel;
 
@@ -50,11 +52,4 @@ pub mod __private {
     /// Stands in for what a failed derive would have made.
     #[derive(Debug, Clone, Copy)]
     pub struct Rejected;
-}
-
-/// The repository; made by the derive.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __repository {
-    ($($tokens:tt)*) => {};
 }

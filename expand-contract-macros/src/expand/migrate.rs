@@ -1,5 +1,5 @@
 use expand_contract_model::{
-    option_of, Change, Conversion, Migration, Model, Part, PerDialect, Repository, Sql, SqlExpr,
+    option_of, Change, Conversion, Migration, Model, Part, PerDialect, Sql, SqlExpr,
 };
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -28,7 +28,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
             #vis const #column: #private::PhaseColumn<#table::#column> = #private::PhaseColumn::NEW;
         }
     });
-    let repository = repository(model);
+    let repository = super::repository::repository(model);
     let scoped = super::scoped(definition);
     quote! {
         #scoped
@@ -46,35 +46,6 @@ pub(crate) fn model(model: &Model) -> TokenStream {
 
         #repository
     }
-}
-
-fn repository(model: &Model) -> Option<TokenStream> {
-    let ident = &model.record.ident;
-    let name = match &model.repository {
-        Repository::Off => return None,
-        Repository::Named(name) => name.clone(),
-        Repository::Default => format_ident!("{ident}Repository"),
-    };
-    // a repository of a struct with type parameters would have to name them all
-    if model.record.generics.type_params().next().is_some() {
-        return None;
-    }
-    let krate = &model.migration.krate;
-    let table = model.record.table();
-    let vis = &model.record.vis;
-    let (impl_generics, ty_generics, where_clause) = model.record.generics.split_for_impl();
-    let finders = model.migration.changes.iter().map(|change| {
-        let column = &change.column;
-        let finder = format_ident!("find_by_{column}");
-        quote!(#finder: #table::#column)
-    });
-    Some(quote! {
-        #krate::__repository! {
-            #vis struct #name [#impl_generics] [#ident #ty_generics] [#where_clause];
-            table #table;
-            #(#finders;)*
-        }
-    })
 }
 
 /// The statics and impls of a migration: the same for a struct and for a table.

@@ -9,6 +9,7 @@ mod field;
 mod insertable;
 mod migrate;
 mod queryable;
+mod repository;
 mod selectable;
 pub(crate) mod shadow;
 mod table;

@@ -50,6 +50,9 @@ pub trait OldTyped {
     type SqlType;
 }
 
+/// The kind of a change's conversion.
+pub type Kind<Ch> = <Ch as Change>::Kind;
+
 /// How the old side of a written value comes about; a type, because a Rust conversion needs the value's type.
 pub trait ConversionKind: 'static {}
 
