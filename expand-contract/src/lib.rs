@@ -1,9 +1,34 @@
 //! Change the schema of a live database under a Diesel application without anyone noticing.
 
-pub mod definition;
-pub mod phase;
-mod state;
+// without a backend most of the runner has no caller
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres-backend")),
+    allow(dead_code)
+)]
 
+mod backend;
+mod catalogue;
+pub mod definition;
+mod error;
+mod ledger;
+pub mod migration;
+mod options;
+pub mod phase;
+pub mod pinned;
+mod plan;
+mod runner;
+mod state;
+mod text;
+
+pub use backend::{RunnerBackend, RunnerConnection, RustConversion};
+#[doc(hidden)]
+pub use backend::{
+    Converter, Direction, Outcome, RawQuery, Request, RustConverter, Session, TextRow,
+};
+pub use error::{Error, Obstacle, PoisonRow};
+pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
+pub use options::{ActionEvent, Moment, Options, Progress};
+pub use plan::Action;
 pub use state::{Snapshot, StatementError};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
