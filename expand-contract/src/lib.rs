@@ -1,20 +1,39 @@
 //! Change the schema of a live database under a Diesel application without anyone noticing.
 
+// without a backend most of the runner has no caller
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres-backend")),
+    allow(dead_code)
+)]
+
+mod backend;
+mod catalogue;
 mod ddl_type;
 pub mod definition;
-mod migration;
+mod error;
+mod ledger;
+pub mod migration;
+mod options;
 pub mod phase;
+pub mod pinned;
+mod plan;
 mod query;
 mod repository;
+mod runner;
 mod state;
+mod text;
 
+pub use backend::{RunnerBackend, RunnerConnection};
 pub use ddl_type::DdlType;
+pub use error::{Error, Obstacle, PoisonRow};
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
 pub use expand_contract_macros::{
     migrate, AsChangeset, Insertable, Migrate, Queryable, Selectable,
 };
-pub use migration::Migration;
+pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
+pub use options::{ActionEvent, Moment, Options, Progress};
+pub use plan::Action;
 pub use query::{At, AtPhase, PhaseColumn};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
@@ -36,9 +55,13 @@ pub mod __private {
     pub use std::vec;
     pub use std::vec::Vec;
 
+    pub use crate::backend::{
+        Converter, Direction, Outcome, RawQuery, Request, RunnerConnection, RustConversion,
+        RustConverter, Session, TextRow,
+    };
     pub use crate::ddl_type::{nullable, DdlType};
     pub use crate::definition::*;
-    pub use crate::migration::*;
+    pub use crate::migration::{Migrate, MigrateOn};
     pub use crate::query::*;
     pub use crate::repository::*;
     pub use crate::state::PhaseCell;

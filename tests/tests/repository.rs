@@ -1,7 +1,8 @@
 //! The repository in every phase.
 #![allow(missing_docs)]
 use diesel::sql_query;
-use expand_contract::__private::{Dialect, Migrate as _};
+use expand_contract::__private::Dialect;
+use expand_contract::Migrate as _;
 use expand_contract::phase::{Phase, Stage};
 use expand_contract::prelude::*;
 use expand_contract::Snapshot;

@@ -85,7 +85,12 @@ struct Row {
 fn run<S: Store>(args: &Args, url: &str) -> Result<(), Failure> {
     let packages = packages::read(&args.lock)?;
     let mut store = S::open(url)?;
-    println!("{} packages of {} as {} rows", packages.len(), args.lock.display(), args.rows);
+    println!(
+        "{} packages of {} as {} rows",
+        packages.len(),
+        args.lock.display(),
+        args.rows
+    );
     store.create(&packages, args.rows)?;
 
     // Once per process, before the first statement: the phase that the ledger says.
@@ -117,13 +122,19 @@ fn run<S: Store>(args: &Args, url: &str) -> Result<(), Failure> {
 }
 
 /// Takes the table through the phases, staying a while in each.
-fn journey<S: Store>(args: &Args, store: &mut S, traffic: &Traffic<'_>) -> Result<Vec<Row>, Failure> {
+fn journey<S: Store>(
+    args: &Args,
+    store: &mut S,
+    traffic: &Traffic<'_>,
+) -> Result<Vec<Row>, Failure> {
     let style = ProgressStyle::with_template("{prefix:>22} {bar:30} {pos:>8} rows {msg}")?;
     let mut journey = Vec::new();
     for (leg, (name, steps)) in LEGS.iter().enumerate() {
         traffic.enter(leg);
         let start = Instant::now();
-        let bar = ProgressBar::new(u64::try_from(args.rows)?).with_style(style.clone()).with_prefix(*name);
+        let bar = ProgressBar::new(u64::try_from(args.rows)?)
+            .with_style(style.clone())
+            .with_prefix(*name);
         for step in *steps {
             bar.set_message(step.to_string());
             let progress = bar.clone();
@@ -137,7 +148,10 @@ fn journey<S: Store>(args: &Args, store: &mut S, traffic: &Traffic<'_>) -> Resul
         std::thread::sleep(Duration::from_millis(args.rest));
         let rows = traffic.check(store)?;
         bar.finish_with_message("done");
-        journey.push(Row { seconds: start.elapsed().as_secs_f64(), rows });
+        journey.push(Row {
+            seconds: start.elapsed().as_secs_f64(),
+            rows,
+        });
     }
     Ok(journey)
 }

@@ -67,7 +67,10 @@ impl<'a> Traffic<'a> {
     }
 
     pub fn errors(&self) -> Vec<String> {
-        self.errors.lock().map(|errors| errors.clone()).unwrap_or_default()
+        self.errors
+            .lock()
+            .map(|errors| errors.clone())
+            .unwrap_or_default()
     }
 
     fn stopped(&self) -> bool {
@@ -95,13 +98,21 @@ impl<'a> Traffic<'a> {
 
     /// Inserts, updates, upserts and batches, on rows that the other writer leaves alone.
     pub fn write<S: Store>(&self, url: &str, writer: i64) {
-        let Some(mut store) = self.run("connect", || S::open(url).map_err(text)) else { return };
+        let Some(mut store) = self.run("connect", || S::open(url).map_err(text)) else {
+            return;
+        };
         let mut fresh = self.rows + writer;
         let mut pick = Pick::new(writer.unsigned_abs() + 1);
         while !self.stopped() {
             let record = |i: i64| {
                 let (package, copy) = crate::nth(self.packages, i);
-                NewVersion { name: &package.name, num: &package.num, copy, downloads: 0, tar_sha256: &package.sha256 }
+                NewVersion {
+                    name: &package.name,
+                    num: &package.num,
+                    copy,
+                    downloads: 0,
+                    tar_sha256: &package.sha256,
+                }
             };
             self.run("insert", || store.insert(&record(fresh)).map_err(text));
             fresh += 2;
@@ -112,7 +123,9 @@ impl<'a> Traffic<'a> {
                 // rows of the first load, odd ones for one writer and even ones for the other
                 let id = pick.below(self.rows / 2) * 2 + writer + 1;
                 let (package, _) = crate::nth(self.packages, id - 1);
-                self.run("rewrite", || store.rewrite(id, &package.sha256).map_err(text));
+                self.run("rewrite", || {
+                    store.rewrite(id, &package.sha256).map_err(text)
+                });
                 if let Some(mut version) = self.run("find", || store.find(id).map_err(text)) {
                     version.downloads += 1;
                     self.run("update", || store.save(&version).map_err(text));
@@ -124,18 +137,24 @@ impl<'a> Traffic<'a> {
 
     /// Reads by key and by digest; a row that is not what `Cargo.lock` says counts as failed.
     pub fn read<S: Store>(&self, url: &str) {
-        let Some(mut store) = self.run("connect", || S::open(url).map_err(text)) else { return };
+        let Some(mut store) = self.run("connect", || S::open(url).map_err(text)) else {
+            return;
+        };
         let mut pick = Pick::new(17);
         while !self.stopped() {
             let id = pick.below(self.rows) + 1;
             let (package, copy) = crate::nth(self.packages, id - 1);
             self.run("read", || {
                 let version = store.find(id).map_err(text)?;
-                (version.tar_sha256 == package.sha256).then_some(()).ok_or_else(|| format!("row {id} is wrong"))
+                (version.tar_sha256 == package.sha256)
+                    .then_some(())
+                    .ok_or_else(|| format!("row {id} is wrong"))
             });
             self.run("filter", || {
                 let ids = store.with_digest(&package.sha256, copy).map_err(text)?;
-                ids.contains(&id).then_some(()).ok_or_else(|| format!("row {id} was not found by its digest"))
+                ids.contains(&id)
+                    .then_some(())
+                    .ok_or_else(|| format!("row {id} was not found by its digest"))
             });
         }
     }
@@ -150,12 +169,19 @@ impl<'a> Traffic<'a> {
         let (mut after, mut rows) = (0, 0);
         loop {
             let page = store.page(after, 5_000).map_err(text)?;
-            let Some(last) = page.last() else { return Ok(rows) };
+            let Some(last) = page.last() else {
+                return Ok(rows);
+            };
             after = last.id;
             rows += page.len();
             for version in &page {
-                if known.get(&(version.name.as_str(), version.num.as_str())) != Some(&version.tar_sha256.as_slice()) {
-                    return Err(format!("row {} is not what Cargo.lock says of {} {}", version.id, version.name, version.num));
+                if known.get(&(version.name.as_str(), version.num.as_str()))
+                    != Some(&version.tar_sha256.as_slice())
+                {
+                    return Err(format!(
+                        "row {} is not what Cargo.lock says of {} {}",
+                        version.id, version.name, version.num
+                    ));
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
             /// The migration of this table, to be run step by step.
             #[allow(dead_code)]
             #vis fn migration() -> #krate::Migration<#table::table> {
-                #krate::Migration::new()
+                <#table::table as #private::Migrate>::migration()
             }
         }
 
@@ -91,7 +91,8 @@ pub(super) fn migration(
         #[automatically_derived]
         impl<C> #private::MigrateOn<C> for #table::table
         where
-            C: #private::diesel::connection::Connection,
+            C: #private::RunnerConnection,
+            #table::table: #private::diesel::query_builder::QueryFragment<C::Backend>,
             #(#private::RustConverter<#rust>: #private::Converter<C>,)*
         {
             fn converters() -> #private::Vec<#private::Box<dyn #private::Converter<C>>> {

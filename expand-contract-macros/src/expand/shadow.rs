@@ -81,7 +81,7 @@ pub(crate) fn module(args: TokenStream, module: TokenStream) -> syn::Result<Toke
     items.push(parse_quote! {
         /// The migration of this table, to be run step by step.
         pub fn migration() -> #krate::Migration<table> {
-            #krate::Migration::new()
+            <table as #krate::__private::Migrate>::migration()
         }
     });
     Ok(quote!(#module))

@@ -2,9 +2,10 @@ use std::fmt::Debug;
 
 use diesel::expression::{AsExpression, Expression, TypedExpressionType};
 use diesel::query_source::Column;
-use diesel::sql_types::{SingleValue, SqlType};
+use diesel::sql_types::{is_nullable, Nullable, SingleValue, SqlType};
 
 use super::convert::{OldSide, RustDown, SqlDown};
+use crate::backend::RustConversion;
 use crate::definition::ChangeDef;
 use crate::state::PhaseCell;
 
@@ -189,5 +190,43 @@ where
 
     fn old(value: &U) -> Self::Old {
         RustDown::new(value.to_new())
+    }
+}
+
+/// A SQL type without `Nullable`, found by its `IsNull`.
+pub trait NotNullOf<ST> {
+    /// It.
+    type SqlType;
+}
+
+impl<ST> NotNullOf<ST> for is_nullable::NotNull {
+    type SqlType = ST;
+}
+
+impl<ST> NotNullOf<Nullable<ST>> for is_nullable::IsNullable
+where
+    ST: SqlType,
+{
+    type SqlType = ST;
+}
+
+// What the runner needs of a change that Rust converts.
+impl<Ch> RustConversion for Ch
+where
+    Ch: RustChange,
+    <Ch::OldSqlType as SqlType>::IsNull: NotNullOf<Ch::OldSqlType>,
+    <Ch::NewSqlType as SqlType>::IsNull: NotNullOf<Ch::NewSqlType>,
+{
+    type OldSqlType = <<Ch::OldSqlType as SqlType>::IsNull as NotNullOf<Ch::OldSqlType>>::SqlType;
+    type NewSqlType = <<Ch::NewSqlType as SqlType>::IsNull as NotNullOf<Ch::NewSqlType>>::SqlType;
+    type Old = Ch::Old;
+    type New = Ch::New;
+
+    fn up(old: Ch::Old) -> Result<Ch::New, Box<dyn std::error::Error + Send + Sync>> {
+        <Ch as RustChange>::up(old).map_err(Into::into)
+    }
+
+    fn down(new: Ch::New) -> Result<Ch::Old, Box<dyn std::error::Error + Send + Sync>> {
+        <Ch as RustChange>::down(new).map_err(Into::into)
     }
 }

@@ -1,0 +1,121 @@
+//! What a dialect does with a connection.
+
+use std::time::Duration;
+
+use super::session::Session;
+use crate::catalogue::Table;
+use crate::definition::{Dialect, TableName};
+use crate::error::{Error, Obstacle};
+use crate::ledger::Ledger;
+use crate::plan::{Definition, Work};
+
+/// A range of keys for one batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Range {
+    /// The condition.
+    pub(crate) sql: String,
+    /// The values in it.
+    pub(crate) binds: Vec<Option<String>>,
+    /// Its upper end, where it is held outside of the database.
+    pub(crate) upper: Option<Vec<Option<String>>>,
+    /// There is nothing behind it.
+    pub(crate) last: bool,
+}
+
+/// How to find the rows of a range again, one by one.
+#[derive(Debug, Clone)]
+pub(crate) struct Locator {
+    /// Text expressions to be read with the row.
+    pub(crate) select: Vec<String>,
+    /// The condition on their values.
+    pub(crate) condition: String,
+    /// The primary key for people, as a text expression.
+    pub(crate) key: String,
+}
+
+/// The side of a backend that needs a connection.
+pub(crate) trait Driver: Sync {
+    /// Refuses a server that is too old.
+    fn version(&self, s: &mut dyn Session) -> Result<(), Error>;
+    /// The table, if it exists.
+    fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
+    /// What depends on the columns and cannot be carried. `true`: the column's type changes.
+    fn obstacles(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, bool)],
+    ) -> Result<Vec<Obstacle>, Error>;
+    /// Refuses a role that may not do what the steps need.
+    fn privileges(&self, s: &mut dyn Session, table: &Table, ledger: bool) -> Result<(), Error>;
+    /// Whether two spellings are the same type.
+    fn same_type(&self, s: &mut dyn Session, a: &str, b: &str) -> Result<bool, Error>;
+    /// First statement in a transaction of the runner: its settings, or the write lock.
+    fn settle(&self, s: &mut dyn Session) -> Result<(), Error>;
+    /// Takes the gate and the table in a mode; `false`: not within `timeout`.
+    fn lock(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        gate: bool,
+        mode: &str,
+        timeout: Duration,
+    ) -> Result<bool, Error>;
+    /// Lets a pinned transaction in, or waits until the runner is out.
+    fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
+    /// Who holds locks on the table.
+    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
+    /// Whether the error may go away by itself.
+    fn is_busy(&self, error: &Error) -> bool;
+    /// Statements that do not run in a transaction.
+    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error>;
+    /// Changes the definition of a column in place.
+    fn define(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        column: &str,
+        edit: &Definition,
+    ) -> Result<(), Error>;
+    /// The transactions that must end before reads switch.
+    fn old_transactions(&self, s: &mut dyn Session) -> Result<Vec<String>, Error>;
+    /// The next range behind the slot's cursor.
+    fn advance(
+        &self,
+        s: &mut dyn Session,
+        ledger: &Ledger,
+        id: &str,
+        table: &Table,
+        slot: &str,
+        size: u32,
+    ) -> Result<Range, Error>;
+    /// Moves the slot's cursor behind the range.
+    fn passed(
+        &self,
+        s: &mut dyn Session,
+        ledger: &Ledger,
+        slot: &str,
+        range: &Range,
+    ) -> Result<(), Error>;
+    /// How to find the rows of a range.
+    fn locator(&self, table: &Table, range: &Range) -> Locator;
+    /// The condition `conversion SQL of the NULL-typed new column` is checked with: a row source of one such column.
+    fn typed_null(&self, type_sql: &str) -> String;
+    /// The expression with a check that it can become the type.
+    fn as_type(&self, expr: &str, type_sql: &str) -> String;
+}
+
+/// The driver of a dialect; an error if its feature is off.
+pub(crate) fn driver(dialect: Dialect) -> Result<&'static dyn Driver, Error> {
+    match dialect {
+        #[cfg(feature = "postgres-backend")]
+        Dialect::Postgres => Ok(&super::postgres::Server),
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => Ok(&super::sqlite::File),
+        #[allow(unreachable_patterns)]
+        other => Err(Error::Unsupported {
+            what: other.to_string(),
+            instead: "switch on the crate's feature for it".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,85 @@
+//! What a dialect knows without a connection: how things are said and which actions a step takes.
+
+use crate::catalogue::{Index, Table};
+use crate::definition::Dialect;
+use crate::error::Error;
+use crate::plan::{Action, Active, Context, Kind, Work};
+
+/// The pure side of a backend.
+pub(crate) trait Rules: Sync {
+    /// A string as a literal, for statements that take no bound values.
+    fn literal(&self, text: &str) -> String;
+    /// The expression as text.
+    fn text(&self, expr: &str) -> String;
+    /// Null-safe equality of a column and an expression, to the last bit that the type has.
+    fn same(&self, column: &str, expr: &str, type_sql: &str, collate: &str) -> String {
+        let (before, after) = self.same_around(column, type_sql, collate);
+        format!("({before}{expr}{after})")
+    }
+    /// The SQL of [`Rules::same`] before and after the expression.
+    fn same_around(&self, column: &str, type_sql: &str, collate: &str) -> (String, String);
+    /// Statements that add the new column.
+    fn add_column(&self, cx: &Context<'_>, change: &Active) -> Result<Vec<String>, Error>;
+    /// The statement that drops a column.
+    fn drop_column(&self, table: &Table, column: &str) -> String {
+        format!(
+            "ALTER TABLE {} DROP COLUMN {}",
+            table.sql(),
+            table.dialect.quote(column)
+        )
+    }
+    /// The statement that creates an index. `live`: without blocking writers, where the database can.
+    fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String;
+    /// The statement that drops an index.
+    fn drop_index(&self, table: &Table, name: &str, live: bool) -> String;
+    /// How an index is built.
+    fn index_kind(&self) -> Kind;
+    /// The lock of it.
+    fn index_lock(&self) -> &'static str;
+    /// The lock of ANALYZE.
+    fn analyze_lock(&self) -> &'static str;
+    /// The lock of DDL.
+    fn ddl_lock(&self) -> &'static str;
+    /// The lock of a batch.
+    fn row_lock(&self) -> &'static str;
+    /// The lock of a comparison.
+    fn read_lock(&self) -> &'static str;
+    /// The query for transactions that must end before reads switch.
+    fn snapshots_sql(&self) -> Option<String>;
+    /// The actions of `retire` that are left.
+    fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error>;
+    /// The actions of `contract` that are left.
+    fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error>;
+    /// Moves defaults back.
+    fn defaults_to_old(&self, cx: &Context<'_>) -> Vec<Work>;
+    /// The last actions of a rollback from `Retired`, after the rows were copied back.
+    fn restore_old(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error>;
+    /// Everything at once, for a table without rows.
+    fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error>;
+
+    /// The name of an index's copy until `contract`.
+    fn copy_name(&self, name: &str, unique: bool) -> String {
+        let mut end = name.len().min(44);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        let hash = crate::ledger::hash(name) & 0xffff_ffff;
+        let kind = if unique { "ecu" } else { "ec" };
+        format!("{}_{kind}_{hash:08x}", &name[..end])
+    }
+}
+
+/// The rules of a dialect; an error if its feature is off.
+pub(crate) fn rules(dialect: Dialect) -> Result<&'static dyn Rules, Error> {
+    match dialect {
+        #[cfg(feature = "postgres-backend")]
+        Dialect::Postgres => Ok(&super::postgres::rules::Postgres),
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => Ok(&super::sqlite::rules::Sqlite),
+        #[allow(unreachable_patterns)]
+        other => Err(Error::Unsupported {
+            what: other.to_string(),
+            instead: "switch on the crate's feature for it".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,238 @@
+//! One connection as the runner sees it: text in, text out, no type parameters.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::connection::TransactionManager;
+use diesel::deserialize::{FromSql, QueryableByName};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::row::{Field, NamedRow};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Nullable, Text, Untyped};
+use diesel::RunQueryDsl;
+
+use super::convert::{Converter, Outcome, Request};
+use super::{RunnerBackend, RunnerConnection};
+use crate::definition::Dialect;
+use crate::error::Error;
+
+/// The place of a bound value in the SQL given to a [`Session`].
+///
+/// A character that no SQL has a use for; every dialect's own placeholder is put in when the statement is sent.
+pub(crate) const BIND: char = '\u{1}';
+
+/// One row: every column as text.
+pub type TextRow = Vec<Option<String>>;
+
+/// A connection without its type.
+pub trait Session {
+    /// The database.
+    fn dialect(&self) -> Dialect;
+    /// Statements without values, separated by semicolons.
+    fn batch(&mut self, sql: &str) -> QueryResult<()>;
+    /// One statement; the number of rows it touched.
+    fn execute(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<usize>;
+    /// One query, all of whose columns are text.
+    fn rows(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<Vec<TextRow>>;
+    /// Begins a transaction, or a savepoint inside one.
+    fn begin(&mut self) -> QueryResult<()>;
+    /// Commits what `begin` began.
+    fn commit(&mut self) -> QueryResult<()>;
+    /// Undoes what was done since `begin`.
+    fn rollback(&mut self) -> QueryResult<()>;
+    /// How many transactions and savepoints are open.
+    fn depth(&mut self) -> QueryResult<u32>;
+    /// Runs the Rust conversion of a change on a range of rows.
+    fn convert(&mut self, change: usize, request: &Request) -> Result<Outcome, Error>;
+}
+
+/// `work` in a transaction, or in a savepoint where one is open.
+pub(crate) fn transaction<T>(
+    session: &mut dyn Session,
+    work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
+) -> Result<T, Error> {
+    session.begin()?;
+    match work(session) {
+        Ok(value) => match session.commit() {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                // a failed commit may leave the transaction open (SQLite: busy)
+                if session.depth().is_ok_and(|depth| depth > 0) {
+                    session.rollback().ok();
+                }
+                Err(error.into())
+            }
+        },
+        Err(error) => {
+            // the first error is the one to report; a connection that cannot roll back is closed by its owner
+            session.rollback().ok();
+            Err(error)
+        }
+    }
+}
+
+/// SQL in pieces with typed values between them.
+///
+/// Unlike Diesel's own raw query it can be built for any backend.
+pub struct RawQuery<DB: Backend> {
+    sql: Vec<String>,
+    binds: Vec<Box<dyn QueryFragment<DB>>>,
+}
+
+struct Bound<ST, T>(T, PhantomData<ST>);
+
+impl<DB, ST, T> QueryFragment<DB> for Bound<ST, T>
+where
+    DB: Backend + HasSqlType<ST>,
+    T: ToSql<ST, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<ST, T>(&self.0)
+    }
+}
+
+impl<DB: Backend> RawQuery<DB> {
+    /// `sql` with [`BIND`] in the places of values.
+    pub(crate) fn new(sql: &str) -> Self {
+        RawQuery {
+            sql: sql.split(BIND).map(str::to_owned).collect(),
+            binds: Vec::new(),
+        }
+    }
+
+    /// The next value.
+    pub(crate) fn bind<ST: 'static, T: 'static>(mut self, value: T) -> Self
+    where
+        DB: HasSqlType<ST>,
+        T: ToSql<ST, DB>,
+    {
+        self.binds
+            .push(Box::new(Bound::<ST, T>(value, PhantomData)));
+        self
+    }
+
+    /// The next values, as text.
+    pub(crate) fn texts(mut self, values: &[Option<String>]) -> Self
+    where
+        DB: HasSqlType<Text>,
+        Option<String>: ToSql<Nullable<Text>, DB>,
+    {
+        for value in values {
+            self = self.bind::<Nullable<Text>, _>(value.clone());
+        }
+        self
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for RawQuery<DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // the text differs from call to call: the connection's cache must not grow
+        out.unsafe_to_cache_prepared();
+        if self.sql.len() != self.binds.len() + 1 {
+            return Err(diesel::result::Error::QueryBuilderError(
+                "number of places and of bound values differ".into(),
+            ));
+        }
+        let mut binds = self.binds.iter();
+        for piece in &self.sql {
+            out.push_sql(piece);
+            if let Some(bind) = binds.next() {
+                bind.walk_ast(out.reborrow())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<DB: Backend> QueryId for RawQuery<DB> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB: Backend> Query for RawQuery<DB> {
+    type SqlType = Untyped;
+}
+
+impl<DB: Backend, C: diesel::Connection<Backend = DB>> RunQueryDsl<C> for RawQuery<DB> {}
+
+/// A row of text columns, however many.
+pub(crate) struct AnyRow(pub(crate) TextRow);
+
+impl<DB> QueryableByName<DB> for AnyRow
+where
+    DB: Backend,
+    String: FromSql<Text, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
+        let mut values = Vec::with_capacity(row.field_count());
+        for i in 0..row.field_count() {
+            let field =
+                diesel::row::Row::get(row, i).ok_or("a row ended before its last column")?;
+            values.push(match field.value() {
+                Some(value) => Some(<String as FromSql<Text, DB>>::from_sql(value)?),
+                None => None,
+            });
+        }
+        Ok(AnyRow(values))
+    }
+}
+
+/// A [`Session`] on any connection whose backend the runner knows.
+pub(crate) struct ConnectionSession<'c, C> {
+    conn: &'c mut C,
+    converters: Vec<Box<dyn Converter<C>>>,
+}
+
+impl<'c, C: RunnerConnection> ConnectionSession<'c, C> {
+    pub(crate) fn new(conn: &'c mut C, converters: Vec<Box<dyn Converter<C>>>) -> Self {
+        ConnectionSession { conn, converters }
+    }
+}
+
+impl<C: RunnerConnection> Session for ConnectionSession<'_, C> {
+    fn dialect(&self) -> Dialect {
+        <C::Backend as RunnerBackend>::DIALECT
+    }
+
+    fn batch(&mut self, sql: &str) -> QueryResult<()> {
+        self.conn.batch_execute(sql)
+    }
+
+    fn execute(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<usize> {
+        let query = <C::Backend as RunnerBackend>::text_query(sql, binds);
+        <C::Backend as RunnerBackend>::execute(self.conn, query)
+    }
+
+    fn rows(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<Vec<TextRow>> {
+        let query = <C::Backend as RunnerBackend>::text_query(sql, binds);
+        <C::Backend as RunnerBackend>::text_rows(self.conn, query)
+    }
+
+    fn begin(&mut self) -> QueryResult<()> {
+        C::TransactionManager::begin_transaction(self.conn)
+    }
+
+    fn commit(&mut self) -> QueryResult<()> {
+        C::TransactionManager::commit_transaction(self.conn)
+    }
+
+    fn rollback(&mut self) -> QueryResult<()> {
+        C::TransactionManager::rollback_transaction(self.conn)
+    }
+
+    fn depth(&mut self) -> QueryResult<u32> {
+        C::TransactionManager::transaction_manager_status_mut(self.conn)
+            .transaction_depth()
+            .map(|depth| depth.map_or(0, |n| n.get()))
+    }
+
+    fn convert(&mut self, change: usize, request: &Request) -> Result<Outcome, Error> {
+        match self.converters.iter().find(|c| c.change() == change) {
+            Some(converter) => converter.run(self.conn, request),
+            None => Err(Error::Unexpected {
+                what: format!("the Rust conversion of change {change}: none was registered"),
+            }),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! SQLite.
+
+mod catalogue;
+pub(crate) mod rules;
+pub(crate) mod tokens;
+
+use std::time::Duration;
+
+use super::driver::{Driver, Locator, Range};
+use super::rules::Rules;
+use super::session::{Session, BIND};
+use crate::catalogue::Table;
+use crate::definition::{Dialect, TableName};
+use crate::error::{Error, Obstacle, While};
+use crate::ledger::Ledger;
+use crate::plan::{Definition, Work};
+use rules::Sqlite;
+use tokens::Edit;
+
+super::runner_backend!(diesel::sqlite::Sqlite, Dialect::Sqlite);
+
+pub(crate) struct File;
+
+fn keys(table: &Table) -> String {
+    let names: Vec<&str> = table.cursor.iter().map(|key| key.sql.as_str()).collect();
+    names.join(", ")
+}
+
+// the columns against values of the same number
+fn compare(table: &Table, operator: &str, values: &[String]) -> String {
+    match values {
+        [one] => format!("{} {operator} {one}", keys(table)),
+        many => format!("({}) {operator} ({})", keys(table), many.join(", ")),
+    }
+}
+
+fn stored(table: &Table, ledger: &Ledger, id: &str, slot: &str, operator: &str) -> String {
+    let values: Vec<String> = (0..table.cursor.len())
+        .map(|position| ledger.cursor_value(id, slot, position))
+        .collect();
+    compare(table, operator, &values)
+}
+
+fn number(s: &mut dyn Session, pragma: &str) -> Result<i64, Error> {
+    let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+    let rows = s.rows(&sql, &[]).during("reading a pragma")?;
+    let value = rows.into_iter().flatten().flatten().next();
+    value
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| Error::Unexpected {
+            what: format!("PRAGMA {pragma}"),
+        })
+}
+
+impl Driver for File {
+    fn version(&self, s: &mut dyn Session) -> Result<(), Error> {
+        let rows = s
+            .rows("SELECT sqlite_version()", &[])
+            .during("asking for SQLite's version")?;
+        let found = rows.into_iter().flatten().flatten().next();
+        let found = found.unwrap_or_default();
+        let mut parts = found
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap_or(0));
+        // DROP COLUMN is of 3.35
+        if (parts.next(), parts.next()) >= (Some(3), Some(35)) {
+            return Ok(());
+        }
+        Err(Error::ServerVersion {
+            dialect: Dialect::Sqlite,
+            found,
+            needed: "3.35",
+        })
+    }
+
+    fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+        catalogue::table(s, name)
+    }
+
+    fn obstacles(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, bool)],
+    ) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, table, columns)
+    }
+
+    fn privileges(&self, _s: &mut dyn Session, _table: &Table, _ledger: bool) -> Result<(), Error> {
+        // whoever may write the file may do all of it
+        Ok(())
+    }
+
+    fn same_type(&self, _s: &mut dyn Session, a: &str, b: &str) -> Result<bool, Error> {
+        let squeeze = |t: &str| {
+            let words: Vec<String> = t.split_whitespace().map(str::to_ascii_lowercase).collect();
+            words.join(" ")
+        };
+        Ok(squeeze(a) == squeeze(b))
+    }
+
+    fn settle(&self, s: &mut dyn Session) -> Result<(), Error> {
+        // A transaction that begins with a write waits for the lock as BEGIN IMMEDIATE does; one that began with a
+        // read and writes later would fail at once. Diesel's transaction manager knows a plain BEGIN only.
+        s.batch("DELETE FROM expand_contract_gate")
+            .during("taking the write lock")
+    }
+
+    fn lock(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _gate: bool,
+        _mode: &str,
+        _timeout: Duration,
+    ) -> Result<bool, Error> {
+        // `settle` took the only lock there is
+        Ok(true)
+    }
+
+    fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
+        if ledger {
+            self.settle(s)?;
+        }
+        Ok(())
+    }
+
+    fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
+        "another connection that writes to the file".to_owned()
+    }
+
+    fn is_busy(&self, error: &Error) -> bool {
+        use diesel::result::Error as Diesel;
+        // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
+        matches!(error, Error::Database { source: Diesel::DatabaseError(_, info), .. }
+            if matches!(info.message(), "database is locked" | "database table is locked"))
+    }
+
+    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
+        work.iter().try_for_each(|piece| match piece {
+            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
+            _ => Ok(()),
+        })
+    }
+
+    fn define(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        column: &str,
+        edit: &Definition,
+    ) -> Result<(), Error> {
+        let name = &table.name.name;
+        let refuse = |reason: String| Error::SchemaNotWritable {
+            table: name.clone(),
+            reason,
+        };
+        let (before, edit) = (
+            catalogue::create_sql(s, name)?.unwrap_or_default(),
+            match edit {
+                Definition::Replace(text) => Edit::Replace(text.clone()),
+                Definition::Constrain { not_null, default } => Edit::Constrain {
+                    not_null: *not_null,
+                    default: default.clone(),
+                },
+            },
+        );
+        let after = tokens::edit(&before, column, &edit)
+            .map_err(|why| refuse(format!("its definition has {}", why.0)))?;
+        if after == before {
+            return Ok(());
+        }
+        // the procedure of https://sqlite.org/lang_altertable.html, inside the action's transaction
+        let version = number(s, "schema_version")?;
+        s.batch("PRAGMA writable_schema = ON")
+            .during("opening the schema table")?;
+        let sql = format!(
+            "UPDATE sqlite_master SET sql = {BIND} WHERE type = 'table' AND lower(name) = lower({BIND})"
+        );
+        let written = s.execute(&sql, &[Some(after.clone()), Some(name.clone())]);
+        let closed = s
+            .batch(&format!(
+                "PRAGMA schema_version = {}; PRAGMA writable_schema = OFF;",
+                version + 1
+            ))
+            .during("closing the schema table");
+        match written {
+            Ok(1) => closed?,
+            Ok(n) => return Err(refuse(format!("{n} entries in the schema table"))),
+            Err(error) => return Err(refuse(error.to_string())),
+        }
+        self.check(s, name, column, &after)
+            .map_err(|error| match error {
+                Error::SchemaNotWritable { .. } => error,
+                other => refuse(other.to_string()),
+            })
+    }
+
+    fn old_transactions(&self, _s: &mut dyn Session) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn advance(
+        &self,
+        s: &mut dyn Session,
+        ledger: &Ledger,
+        id: &str,
+        table: &Table,
+        slot: &str,
+        size: u32,
+    ) -> Result<Range, Error> {
+        let id = Sqlite.literal(id);
+        let after = match ledger.cursor(s, slot)? {
+            Some(_) => stored(table, ledger, &id, slot, ">"),
+            None => "1".to_owned(),
+        };
+        let select: Vec<String> = table
+            .cursor
+            .iter()
+            .enumerate()
+            .map(|(i, key)| format!("{} AS k{i}", key.sql))
+            .collect();
+        let query = format!(
+            "SELECT {} FROM {} WHERE {after} ORDER BY {} LIMIT 1 OFFSET {}",
+            select.join(", "),
+            table.sql(),
+            keys(table),
+            size.saturating_sub(1)
+        );
+        let next = format!("{slot}:next");
+        let found = ledger.set_cursor_from(s, &next, &query, table.cursor.len())?;
+        let sql = if found {
+            format!("{after} AND {}", stored(table, ledger, &id, &next, "<="))
+        } else {
+            after
+        };
+        Ok(Range {
+            sql,
+            binds: Vec::new(),
+            upper: None,
+            last: !found,
+        })
+    }
+
+    fn passed(
+        &self,
+        s: &mut dyn Session,
+        ledger: &Ledger,
+        slot: &str,
+        _range: &Range,
+    ) -> Result<(), Error> {
+        ledger.move_cursor(s, &format!("{slot}:next"), slot)
+    }
+
+    fn locator(&self, table: &Table, range: &Range) -> Locator {
+        let key: Vec<String> = table
+            .primary_key
+            .iter()
+            .map(|name| {
+                let column = Dialect::Sqlite.quote(name);
+                format!("coalesce(CAST({column} AS TEXT), 'NULL')")
+            })
+            .collect();
+        let key = match key.as_slice() {
+            [one] => one.clone(),
+            many => format!("'(' || {} || ')'", many.join(" || ', ' || ")),
+        };
+        let keys = keys(table);
+        // A rowid is a number whatever its text. A key of a table without rowids may be of any type: its rows are
+        // counted, which holds as long as the transaction has the write lock.
+        match table.cursor.as_slice() {
+            [rowid] if rowid.type_sql == "rowid" => Locator {
+                select: vec![format!("CAST({keys} AS TEXT)")],
+                condition: format!("{keys} = CAST({BIND} AS INTEGER)"),
+                key,
+            },
+            _ => Locator {
+                select: vec![format!(
+                    "CAST(row_number() OVER (ORDER BY {keys}) - 1 AS TEXT)"
+                )],
+                condition: format!(
+                    "({keys}) IN (SELECT {keys} FROM {} WHERE {} ORDER BY {keys} LIMIT 1 OFFSET CAST({BIND} AS INTEGER))",
+                    table.sql(),
+                    range.sql
+                ),
+                key,
+            },
+        }
+    }
+
+    fn typed_null(&self, _type_sql: &str) -> String {
+        "NULL".to_owned()
+    }
+
+    fn as_type(&self, expr: &str, _type_sql: &str) -> String {
+        expr.to_owned()
+    }
+}
+
+impl File {
+    // Reads the edited schema back: the column is there as wanted, and the rows keep to it.
+    fn check(
+        &self,
+        s: &mut dyn Session,
+        table: &str,
+        column: &str,
+        wanted: &str,
+    ) -> Result<(), Error> {
+        let refuse = |reason: String| Error::SchemaNotWritable {
+            table: table.to_owned(),
+            reason,
+        };
+        let text = tokens::TableText::parse(wanted).map_err(|why| refuse(why.0))?;
+        let not_null = text.column(column).is_some_and(|text| {
+            text.clauses
+                .iter()
+                .any(|(clause, ..)| *clause == tokens::Clause::NotNull)
+        });
+        let sql = format!(
+            "SELECT CAST(\"notnull\" AS TEXT) FROM pragma_table_info({BIND}) WHERE lower(name) = lower({BIND})"
+        );
+        let rows = s
+            .rows(&sql, &[Some(table.to_owned()), Some(column.to_owned())])
+            .during("reading the schema back")?;
+        let found = rows.into_iter().flatten().flatten().next();
+        if found.as_deref() != Some(if not_null { "1" } else { "0" }) {
+            return Err(refuse(format!("`{column}` did not come out as wanted")));
+        }
+        if not_null {
+            let sql = format!("SELECT quick_check FROM pragma_quick_check({BIND}) LIMIT 1");
+            let rows = s
+                .rows(&sql, &[Some(table.to_owned())])
+                .during("checking the table")?;
+            let answer = rows.into_iter().flatten().flatten().next();
+            if answer.as_deref() != Some("ok") {
+                return Err(refuse(answer.unwrap_or_default()));
+            }
+        }
+        Ok(())
+    }
+}

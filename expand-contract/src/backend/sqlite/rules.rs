@@ -1,0 +1,309 @@
+//! SQLite's DDL.
+
+use crate::backend::rules::Rules;
+use crate::catalogue::{Index, Table};
+use crate::definition::{Conversion, Dialect};
+use crate::error::Error;
+use crate::phase::{Phase, Side, Step};
+use crate::plan::{Action, Active, Context, Definition, Kind, SavedIndex, Work};
+
+pub(crate) struct Sqlite;
+
+fn quote(name: &str) -> String {
+    Dialect::Sqlite.quote(name)
+}
+
+impl Sqlite {
+    fn drop_old_unique(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        let one = |index: &Index| {
+            let on_new = cx.index_on_new(index);
+            let mut plain = on_new.clone();
+            plain.unique = false;
+            let saved = SavedIndex {
+                name: index.name.clone(),
+                copy: self.copy_name(&index.name, true),
+                constraint: None,
+                // word for word as it was
+                restore: index.suffix.clone(),
+                renamed: self.create_index(cx.table, &on_new, &index.name, true),
+                plain: self.create_index(
+                    cx.table,
+                    &plain,
+                    &self.copy_name(&index.name, false),
+                    true,
+                ),
+            };
+            Action::new(
+                step,
+                format!("drop unique index {}", index.name),
+                Kind::Ddl,
+                "database write lock",
+                vec![
+                    Work::Save(saved),
+                    Work::Sql(self.drop_index(cx.table, &index.name, false)),
+                ],
+            )
+        };
+        cx.old_indexes().filter(|i| i.unique).map(one).collect()
+    }
+
+    fn default_of_new(&self, cx: &Context<'_>, change: &Active) -> Option<String> {
+        let default = change.frozen.default.as_ref()?;
+        match change.conversion {
+            Conversion::Identity => Some(default.clone()),
+            _ => cx
+                .convert(change, Side::Old, &format!("({default})"))
+                .ok()
+                .flatten(),
+        }
+    }
+}
+
+impl Rules for Sqlite {
+    fn literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn text(&self, expr: &str) -> String {
+        format!("CAST({expr} AS TEXT)")
+    }
+
+    fn same_around(&self, column: &str, _type_sql: &str, _collate: &str) -> (String, String) {
+        // by bytes, whatever the column's collation
+        (
+            format!("{column} COLLATE BINARY IS ("),
+            ") COLLATE BINARY".to_owned(),
+        )
+    }
+
+    fn add_column(&self, cx: &Context<'_>, change: &Active) -> Result<Vec<String>, Error> {
+        let type_sql = cx.new_type(change)?;
+        let space = if type_sql.is_empty() { "" } else { " " };
+        Ok(vec![format!(
+            "ALTER TABLE {} ADD COLUMN {}{space}{type_sql}{}",
+            cx.table.sql(),
+            quote(change.to),
+            cx.new_collate(change)
+        )])
+    }
+
+    fn create_index(&self, table: &Table, index: &Index, name: &str, _live: bool) -> String {
+        let key = |key: &crate::catalogue::IndexKey| {
+            format!("{}{}{}", quote(&key.column), key.typed, key.order)
+        };
+        let keys: Vec<String> = index.keys.iter().map(key).collect();
+        format!(
+            "CREATE {}INDEX {} ON {} ({})",
+            if index.unique { "UNIQUE " } else { "" },
+            quote(name),
+            quote(&table.name.name),
+            keys.join(", ")
+        )
+    }
+
+    fn drop_index(&self, _table: &Table, name: &str, _live: bool) -> String {
+        format!("DROP INDEX IF EXISTS {}", quote(name))
+    }
+
+    fn index_kind(&self) -> Kind {
+        Kind::Ddl
+    }
+
+    fn index_lock(&self) -> &'static str {
+        "database write lock"
+    }
+
+    fn analyze_lock(&self) -> &'static str {
+        "database write lock"
+    }
+
+    fn ddl_lock(&self) -> &'static str {
+        "database write lock"
+    }
+
+    fn row_lock(&self) -> &'static str {
+        "database write lock"
+    }
+
+    fn read_lock(&self) -> &'static str {
+        "database write lock, briefly"
+    }
+
+    fn snapshots_sql(&self) -> Option<String> {
+        // a reader's snapshot has its own schema and its own ledger row
+        None
+    }
+
+    fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
+        let step = Step::Retire;
+        if cx.stage.phase == Phase::Retired {
+            return Ok(self.drop_old_unique(cx, step));
+        }
+        let (mut actions, mut work) = (Vec::new(), Vec::new());
+        for index in cx.old_indexes().filter(|index| index.unique) {
+            let name = self.copy_name(&index.name, true);
+            actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
+            work.push(Work::Sql(self.drop_index(
+                cx.table,
+                &self.copy_name(&index.name, false),
+                false,
+            )));
+        }
+        for change in cx.changes {
+            let frozen = &change.frozen;
+            if !frozen.not_null && frozen.default.is_none() {
+                continue;
+            }
+            work.push(Work::Define {
+                column: change.from.to_owned(),
+                edit: Definition::Constrain {
+                    not_null: false,
+                    default: None,
+                },
+            });
+            work.push(Work::Define {
+                column: change.to.to_owned(),
+                edit: Definition::Constrain {
+                    not_null: frozen.not_null,
+                    default: self.default_of_new(cx, change),
+                },
+            });
+        }
+        // (the safety net becomes best-effort here)
+        actions.push(cx.publish(step, Phase::Retired, work));
+        actions.extend(self.drop_old_unique(cx, step));
+        Ok(actions)
+    }
+
+    fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
+        let step = Step::Contract;
+        let mut actions = self.drop_old_unique(cx, step);
+        // (the safety net's triggers are dropped first)
+        let (mut work, mut creates) = (Vec::new(), Vec::new());
+        // SQLite cannot rename an index: it is built again under its own name
+        for index in cx.old_indexes() {
+            let copy = self.copy_name(&index.name, index.unique);
+            work.push(Work::Sql(self.drop_index(cx.table, &index.name, false)));
+            work.push(Work::Sql(self.drop_index(cx.table, &copy, false)));
+            let on_new = cx.index_on_new(index);
+            creates.push(Work::Sql(self.create_index(
+                cx.table,
+                &on_new,
+                &index.name,
+                false,
+            )));
+        }
+        for saved in cx.saved {
+            work.push(Work::Sql(self.drop_index(cx.table, &saved.copy, false)));
+            creates.push(Work::Sql(saved.renamed.clone()));
+        }
+        for change in cx.changes {
+            work.push(Work::Sql(self.drop_column(cx.table, change.from)));
+        }
+        work.extend(creates);
+        work.push(Work::ForgetSaved);
+        let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
+        publish.name = "drop the old columns and publish".to_owned();
+        actions.push(publish);
+        Ok(actions)
+    }
+
+    fn defaults_to_old(&self, cx: &Context<'_>) -> Vec<Work> {
+        let mut work = Vec::new();
+        for change in cx.changes {
+            let frozen = &change.frozen;
+            if frozen.default.is_some() {
+                work.push(Work::Define {
+                    column: change.from.to_owned(),
+                    edit: Definition::Constrain {
+                        not_null: false,
+                        default: frozen.default.clone(),
+                    },
+                });
+                work.push(Work::Define {
+                    column: change.to.to_owned(),
+                    edit: Definition::Constrain {
+                        not_null: frozen.not_null,
+                        default: None,
+                    },
+                });
+            }
+        }
+        work
+    }
+
+    fn restore_old(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
+        let step = Step::Rollback;
+        let mut work = Vec::new();
+        for change in cx.changes {
+            let frozen = &change.frozen;
+            if !frozen.not_null && frozen.default.is_none() {
+                continue;
+            }
+            work.push(Work::Define {
+                column: change.from.to_owned(),
+                edit: Definition::Replace(frozen.definition.clone()),
+            });
+            work.push(Work::Define {
+                column: change.to.to_owned(),
+                edit: Definition::Constrain {
+                    not_null: false,
+                    default: None,
+                },
+            });
+        }
+        for saved in cx.saved {
+            work.push(Work::Sql(self.drop_index(cx.table, &saved.copy, false)));
+        }
+        for index in cx.old_indexes().filter(|index| index.unique) {
+            let copy = self.copy_name(&index.name, true);
+            work.push(Work::Sql(self.drop_index(cx.table, &copy, false)));
+        }
+        work.push(Work::ForgetSaved);
+        let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
+        publish.name = "complete the old columns".to_owned();
+        Ok(vec![publish])
+    }
+
+    fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
+        let mut work = vec![Work::Freeze];
+        let mut indexes = Vec::new();
+        for index in cx.old_indexes() {
+            work.push(Work::Sql(self.drop_index(cx.table, &index.name, false)));
+            let on_new = cx.index_on_new(index);
+            indexes.push(Work::Sql(self.create_index(
+                cx.table,
+                &on_new,
+                &index.name,
+                false,
+            )));
+        }
+        for change in cx.changes {
+            // a final type: an empty table needs no intermediate column
+            let last = Active {
+                to: change.def.new,
+                ..change.clone()
+            };
+            let same = last.from.eq_ignore_ascii_case(last.to);
+            let old = Work::Sql(self.drop_column(cx.table, last.from));
+            if same {
+                work.push(old.clone());
+            }
+            work.extend(self.add_column(cx, &last)?.into_iter().map(Work::Sql));
+            if last.frozen.not_null || last.frozen.default.is_some() {
+                work.push(Work::Define {
+                    column: last.to.to_owned(),
+                    edit: Definition::Constrain {
+                        not_null: last.frozen.not_null,
+                        default: self.default_of_new(cx, &last),
+                    },
+                });
+            }
+            if !same {
+                work.push(old);
+            }
+        }
+        work.extend(indexes);
+        Ok(work)
+    }
+}

@@ -1,0 +1,382 @@
+//! What can go wrong in a step, and what to do next.
+
+use std::fmt;
+
+use crate::definition::Dialect;
+use crate::phase::{Phase, Stage, Step, UnknownName};
+
+/// Something on the old column that this release cannot carry over to the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Obstacle {
+    /// The column it depends on.
+    pub column: String,
+    /// The kind of object: `view`, `trigger`, `foreign key` …
+    pub kind: String,
+    /// The object's name as the database prints it.
+    pub name: String,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)
+    }
+}
+
+/// A row whose value does not survive the conversion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoisonRow {
+    /// The primary key, as text.
+    pub key: String,
+    /// What the database or the conversion said.
+    pub reason: String,
+}
+
+impl PoisonRow {
+    /// A row by its key.
+    pub fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        PoisonRow {
+            key: key.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Why a step did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database refused a statement.
+    #[error("{context}: {source}")]
+    Database {
+        /// What the library was doing.
+        context: String,
+        /// What the database said.
+        source: diesel::result::Error,
+    },
+    /// The connection is inside a transaction; the step needs transactions of its own.
+    #[error("{what} needs transactions of its own: call it on a connection that is not inside a transaction")]
+    InsideTransaction {
+        /// The step or function.
+        what: String,
+    },
+    /// The table does not exist (or not on the search path).
+    #[error("table {table} does not exist: create it first, or check `search_path` and the schema in schema.rs")]
+    TableNotFound {
+        /// The table.
+        table: String,
+    },
+    /// Neither column of a change exists.
+    #[error("{table} has neither `{old}` nor `{new}`: run the migrations that create the table, or correct the annotation")]
+    ColumnMissing {
+        /// The table.
+        table: String,
+        /// The column before the change.
+        old: String,
+        /// The column after the change.
+        new: String,
+    },
+    /// Both columns of a change exist, but the ledger knows nothing of the migration.
+    #[error(
+        "{table} has both `{old}` and `{new}`, but the ledger does not know migration `{migration}`: if `{new}` is a \
+         leftover, drop it and expand again; if the ledger was lost, restore `{ledger}` from a backup"
+    )]
+    BothColumns {
+        /// The table.
+        table: String,
+        /// The migration.
+        migration: String,
+        /// The column before the change.
+        old: String,
+        /// The column after the change.
+        new: String,
+        /// Where the ledger is.
+        ledger: &'static str,
+    },
+    /// The annotated kind of table or change is not supported.
+    #[error("{what} is not supported: {instead}")]
+    Unsupported {
+        /// What was met.
+        what: String,
+        /// What to do instead.
+        instead: String,
+    },
+    /// The table has no primary key to walk along.
+    #[error("{table} has no primary key, so its rows cannot be copied in batches: add one first")]
+    NoPrimaryKey {
+        /// The table.
+        table: String,
+    },
+    /// Objects depend on the old column that this release cannot carry. Nothing was changed.
+    #[error("nothing was changed: {table} has {}; drop or port them first, then expand again", list(.obstacles))]
+    Obstacles {
+        /// The table.
+        table: String,
+        /// What was found.
+        obstacles: Vec<Obstacle>,
+    },
+    /// The role may not do what the step needs. Nothing was changed.
+    #[error("nothing was changed: the role may not {what}; as an administrator run: {grant}")]
+    Privilege {
+        /// What is needed.
+        what: String,
+        /// The statement that gives it.
+        grant: String,
+    },
+    /// The server is too old.
+    #[error("{dialect} {found} is too old: {needed} or newer is needed")]
+    ServerVersion {
+        /// The database.
+        dialect: Dialect,
+        /// Its version.
+        found: String,
+        /// The oldest version that works.
+        needed: &'static str,
+    },
+    /// Another migration of the same table is under way.
+    #[error(
+        "migration `{other}` of {table} is under way ({stage}): finish it or roll it back first"
+    )]
+    OtherMigration {
+        /// The table.
+        table: String,
+        /// The other migration.
+        other: String,
+        /// Where it stands.
+        stage: Stage,
+    },
+    /// A conversion does not parse, does not run, or does not give the declared type.
+    #[error("the {direction} conversion of `{column}` does not run: {reason}")]
+    Conversion {
+        /// The new column.
+        column: String,
+        /// `up` or `down`.
+        direction: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+    /// The annotation has no conversion or type for this database.
+    #[error("the annotation of `{column}` gives no {what} for {dialect}: add it")]
+    NotInDialect {
+        /// The new column.
+        column: String,
+        /// What is missing.
+        what: &'static str,
+        /// The database.
+        dialect: Dialect,
+    },
+    /// A name is too long for the database.
+    #[error("the name `{name}` is longer than {limit} bytes, the database would cut it: choose a shorter one")]
+    NameTooLong {
+        /// The name.
+        name: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The definition is not the one that was frozen when the migration was expanded.
+    #[error(
+        "migration `{migration}` is {stage} under another definition: restore the annotation it was expanded with, \
+         roll back and expand again, or give the change a new id or generation"
+    )]
+    DefinitionChanged {
+        /// The migration.
+        migration: String,
+        /// Where it stands.
+        stage: Stage,
+    },
+    /// This binary and the ledger's phase do not read and write the same columns.
+    #[error(
+        "this binary must not run in migration `{migration}`'s phase {stage}: it reads [{reads}] and writes [{writes}], \
+         the ledger has reads [{ledger_reads}] and writes [{ledger_writes}]; deploy the release the ledger belongs to"
+    )]
+    Incompatible {
+        /// The migration.
+        migration: String,
+        /// Where it stands.
+        stage: Stage,
+        /// What this binary reads.
+        reads: String,
+        /// What this binary writes.
+        writes: String,
+        /// What the ledger's binaries read.
+        ledger_reads: String,
+        /// What the ledger's binaries write.
+        ledger_writes: String,
+    },
+    /// The ledger was written by a newer release.
+    #[error("the ledger has version {found}, this release knows versions up to {known}: upgrade the application")]
+    LedgerVersion {
+        /// The ledger's version.
+        found: String,
+        /// The newest version this release knows.
+        known: u32,
+    },
+    /// The ledger names something this release does not know.
+    #[error("ledger: {0}")]
+    LedgerName(#[from] UnknownName),
+    /// The ledger has a later generation of the migration.
+    #[error("the ledger has generation {found} of migration `{migration}`, the annotation says {declared}: deploy the newer release")]
+    NewerGeneration {
+        /// The migration.
+        migration: String,
+        /// The ledger's generation.
+        found: u32,
+        /// The annotation's.
+        declared: u32,
+    },
+    /// Another runner works on the table.
+    #[error("{holder} is working on {table} right now: wait for it, or stop it and try again after its lease has run out")]
+    RunnerActive {
+        /// The table.
+        table: String,
+        /// Who it is.
+        holder: String,
+    },
+    /// Another runner took over, because this one did not renew its lease in time. Its last action was undone.
+    #[error("another runner took over {table}: this one stood still for longer than its lease; look at `status` and run the step again")]
+    RunnerLost {
+        /// The table.
+        table: String,
+    },
+    /// The step cannot start in this phase.
+    #[error("{step} cannot start: migration `{migration}` is {stage}; run {first} first")]
+    WrongOrder {
+        /// The migration.
+        migration: String,
+        /// The step.
+        step: Step,
+        /// Where the migration stands.
+        stage: Stage,
+        /// What has to come first.
+        first: Step,
+    },
+    /// Copy and original differ. Nothing was switched.
+    #[error(
+        "{count} rows of {table} differ between the columns (keys: {}): run backfill again; if they come back, a \
+         writer knows only one of the columns or a conversion marked lossless is not", .samples.join("; ")
+    )]
+    Mismatches {
+        /// The table.
+        table: String,
+        /// How many rows.
+        count: u64,
+        /// The first keys.
+        samples: Vec<String>,
+    },
+    /// Values that do not convert. All other rows were copied.
+    #[error("{count} rows of {table} do not convert, the rest was copied; correct them and run backfill again: {}", poison(.rows))]
+    Poison {
+        /// The table.
+        table: String,
+        /// How many rows.
+        count: u64,
+        /// The first rows.
+        rows: Vec<PoisonRow>,
+    },
+    /// A lock could not be had within the limits. Nothing was changed by the action.
+    #[error("{action}: no lock on {what} after {attempts} attempts; in the way: {blockers}; end them or run the step again later")]
+    Locked {
+        /// The action.
+        action: String,
+        /// The table.
+        what: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// Who holds the lock, as far as the role may see.
+        blockers: String,
+    },
+    /// Transactions that began before the copy was complete are still open.
+    #[error("transactions from before the copy was complete are still open ({blockers}): end them or run switch again later")]
+    OldSnapshots {
+        /// The transactions.
+        blockers: String,
+    },
+    /// SQLite refused to edit its schema table.
+    #[error(
+        "SQLite refused to change NOT NULL on {table} ({reason}): the connection is in defensive mode; run this step on \
+         a connection without it"
+    )]
+    SchemaNotWritable {
+        /// The table.
+        table: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A rollback is not possible.
+    #[error("migration `{migration}` is {stage} and cannot be rolled back: {reason}")]
+    NoRollback {
+        /// The migration.
+        migration: String,
+        /// Where it stands.
+        stage: Stage,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The migration is not in the phase that the caller relies on.
+    #[error("migration `{migration}` is {stage}, not {expected}: resume it from the ledger")]
+    OtherPhase {
+        /// The migration.
+        migration: String,
+        /// Where it stands.
+        stage: Stage,
+        /// What was expected.
+        expected: Phase,
+    },
+    /// The table has rows.
+    #[error("{table} has rows: the one-step form is for empty tables, use the steps")]
+    NotEmpty {
+        /// The table.
+        table: String,
+    },
+    /// The `on_action` hook asked to stop.
+    #[error("stopped by the on_action hook at `{action}`: run the step again to go on")]
+    Stopped {
+        /// The action.
+        action: String,
+    },
+    /// The catalogue answered in a way that this release does not understand.
+    #[error("unexpected answer of the database to {what}: please report this")]
+    Unexpected {
+        /// The question.
+        what: String,
+    },
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(source: diesel::result::Error) -> Self {
+        Error::Database {
+            context: "database".to_owned(),
+            source,
+        }
+    }
+}
+
+/// Says what the library was doing when the database refused.
+pub(crate) trait While<T> {
+    fn during(self, context: impl Into<String>) -> Result<T, Error>;
+}
+
+impl<T> While<T> for Result<T, diesel::result::Error> {
+    fn during(self, context: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|source| Error::Database {
+            context: context.into(),
+            source,
+        })
+    }
+}
+
+fn list(obstacles: &[Obstacle]) -> String {
+    obstacles
+        .iter()
+        .map(Obstacle::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn poison(rows: &[PoisonRow]) -> String {
+    rows.iter()
+        .map(|row| format!("{}: {}", row.key, row.reason))
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,145 @@
+//! One runner per table: a row with a fencing token.
+
+use std::time::{Duration, Instant};
+
+use super::table;
+use crate::backend::session::{transaction, Session, BIND};
+use crate::error::{Error, While};
+
+/// The right to work on a table, until someone with a higher token takes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    table: String,
+    pub(crate) holder: String,
+    pub(crate) token: i64,
+}
+
+struct Seen {
+    holder: String,
+    token: i64,
+    renewals: i64,
+    held: bool,
+}
+
+fn look(s: &mut dyn Session, name: &str) -> Result<Option<Seen>, Error> {
+    let sql = format!(
+        "SELECT holder, CAST(token AS text), CAST(renewals AS text), CAST(held AS text) FROM {} \
+         WHERE table_name = {BIND}",
+        table(s.dialect(), "runners")
+    );
+    let rows = s
+        .rows(&sql, &[Some(name.to_owned())])
+        .during("reading the runner's lease")?;
+    let Some(row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let text = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+    let number = |i: usize| {
+        text(i).parse::<i64>().map_err(|_| Error::Unexpected {
+            what: "the runner's lease".to_owned(),
+        })
+    };
+    Ok(Some(Seen {
+        holder: text(0),
+        token: number(1)?,
+        renewals: number(2)?,
+        held: number(3)? != 0,
+    }))
+}
+
+impl Lease {
+    /// Takes the table, from a runner that stands still for `patience` if need be.
+    ///
+    /// Whether it stands still is judged by its counter and this process's own clock: no clocks are compared.
+    pub(crate) fn acquire(
+        s: &mut dyn Session,
+        name: &str,
+        holder: &str,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let runners = table(s.dialect(), "runners");
+        let mut watched: Option<(i64, i64, Instant)> = None;
+        loop {
+            let seen = look(s, name)?;
+            let condition = match &seen {
+                None => None,
+                Some(seen) if !seen.held => Some(seen),
+                Some(seen) => {
+                    let since = match watched {
+                        Some((token, renewals, since)) => {
+                            if (token, renewals) != (seen.token, seen.renewals) {
+                                return Err(Error::RunnerActive {
+                                    table: name.to_owned(),
+                                    holder: seen.holder.clone(),
+                                });
+                            }
+                            since
+                        }
+                        None => Instant::now(),
+                    };
+                    watched = Some((seen.token, seen.renewals, since));
+                    if since.elapsed() < patience {
+                        std::thread::sleep((patience / 10).min(Duration::from_millis(500)));
+                        continue;
+                    }
+                    Some(seen)
+                }
+            };
+            let names = [Some(holder.to_owned()), Some(name.to_owned())];
+            let sql = match condition {
+                None => format!(
+                    "INSERT INTO {runners} (holder, table_name, token, renewals, held) \
+                     SELECT {BIND}, {BIND}, 1, 0, 1 WHERE true ON CONFLICT (table_name) DO NOTHING"
+                ),
+                Some(seen) => format!(
+                    "UPDATE {runners} SET holder = {BIND}, token = token + 1, renewals = 0, held = 1 \
+                     WHERE table_name = {BIND} AND token = {} AND renewals = {} AND held = {}",
+                    seen.token,
+                    seen.renewals,
+                    i32::from(seen.held)
+                ),
+            };
+            let taken = transaction(s, |s| {
+                s.execute(&sql, &names).during("taking the runner's lease")
+            })?;
+            if taken == 1 {
+                return Ok(Lease {
+                    table: name.to_owned(),
+                    holder: holder.to_owned(),
+                    token: condition.map_or(1, |seen| seen.token + 1),
+                });
+            }
+            // someone else was faster: look again, and watch them from the start
+            watched = None;
+        }
+    }
+
+    /// First statement of every transaction of a runner: renews, and holds off a takeover until the commit.
+    pub(crate) fn fence(&self, s: &mut dyn Session) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE {} SET renewals = renewals + 1 WHERE table_name = {BIND} AND token = {} AND held = 1",
+            table(s.dialect(), "runners"),
+            self.token
+        );
+        let renewed = s
+            .execute(&sql, &[Some(self.table.clone())])
+            .during("renewing the runner's lease")?;
+        if renewed == 1 {
+            Ok(())
+        } else {
+            Err(Error::RunnerLost {
+                table: self.table.clone(),
+            })
+        }
+    }
+
+    /// Gives the table back. A lease that could not be given back runs out.
+    pub(crate) fn release(&self, s: &mut dyn Session) {
+        let sql = format!(
+            "UPDATE {} SET held = 0 WHERE table_name = {BIND} AND token = {}",
+            table(s.dialect(), "runners"),
+            self.token
+        );
+        s.execute(&sql, &[Some(self.table.clone())]).ok();
+    }
+}

@@ -1,0 +1,73 @@
+//! The library's own tables in the user's database. No other module writes to them.
+
+mod lease;
+mod schema;
+mod store;
+
+pub(crate) use lease::Lease;
+pub(crate) use schema::{ensure, place, table, version};
+pub(crate) use store::{Ledger, Row};
+
+use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
+use crate::phase::{Side, Stage};
+
+/// FNV-1a: stable across releases and platforms.
+pub(crate) fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The definition as text: what is frozen at `expand`.
+pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
+    let expr = |expr: &SqlExpr| match expr.parts(dialect) {
+        None => "-".to_owned(),
+        Some(parts) => parts
+            .iter()
+            .map(|part| match part {
+                Part::Sql(sql) => sql,
+                Part::Column => "\u{2022}",
+            })
+            .collect::<String>(),
+    };
+    let mut out = String::new();
+    for change in def.changes {
+        let conversion = match &change.conversion {
+            Conversion::Identity => "identity".to_owned(),
+            Conversion::Sql { up, down } => format!("up {} down {}", expr(up), expr(down)),
+            Conversion::Rust => "rust".to_owned(),
+        };
+        out.push_str(&format!(
+            "{:?} via {:?} to {:?} type {:?} {conversion}{}\n",
+            change.old,
+            change.via,
+            change.new,
+            change.new_type.get(dialect),
+            if change.lossless { " lossless" } else { "" },
+        ));
+    }
+    out
+}
+
+/// The columns that code of the definition reads in the stage.
+pub(crate) fn reads(def: &MigrationDef, stage: Stage) -> Vec<&'static str> {
+    def.changes.iter().map(|c| c.name(c.reads(stage))).collect()
+}
+
+/// The columns that code of the definition writes in the stage.
+pub(crate) fn writes(def: &MigrationDef, stage: Stage) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    for change in def.changes {
+        for side in [Side::Old, Side::Via, Side::New] {
+            if change.writes(side, stage) && !out.contains(&change.name(side)) {
+                out.push(change.name(side));
+            }
+        }
+    }
+    out
+}
+
+/// A set of columns as the ledger stores it: one a line, since a name may hold any other character.
+pub(crate) fn join(columns: &[&str]) -> String {
+    columns.join("\n")
+}

@@ -1,0 +1,560 @@
+//! Reading and writing a migration's rows.
+
+use super::{definition, hash, join, reads, table, writes, Lease};
+use crate::backend::session::{Session, TextRow, BIND};
+use crate::definition::{Dialect, MigrationDef};
+use crate::error::{Error, PoisonRow, While};
+use crate::phase::{Pass, Phase, Stage, Step};
+use crate::plan::{Frozen, SavedIndex};
+
+/// The ledger's row of a migration.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) stage: Stage,
+    pub(crate) old_incomplete: bool,
+    pub(crate) cleanup: bool,
+    pub(crate) epoch: i64,
+    pub(crate) hash: String,
+    pub(crate) reads: String,
+    pub(crate) writes: String,
+    pub(crate) backfilled: bool,
+    pub(crate) verified: bool,
+    pub(crate) mismatches: Option<u64>,
+    pub(crate) table: String,
+    pub(crate) runner: Option<String>,
+    pub(crate) updated_at: String,
+}
+
+/// One migration's part of the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    dialect: Dialect,
+    def: &'static MigrationDef,
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+struct Fields(std::vec::IntoIter<Option<String>>);
+
+impl Fields {
+    fn new(row: TextRow) -> Self {
+        Fields(row.into_iter())
+    }
+
+    fn maybe(&mut self) -> Option<String> {
+        self.0.next().flatten()
+    }
+
+    fn text(&mut self) -> String {
+        self.maybe().unwrap_or_default()
+    }
+
+    fn number(&mut self) -> Result<i64, Error> {
+        self.text().parse().map_err(|_| Error::Unexpected {
+            what: "the ledger: a number is not one".to_owned(),
+        })
+    }
+
+    fn flag(&mut self) -> Result<bool, Error> {
+        Ok(self.number()? != 0)
+    }
+}
+
+fn stage(pass: i64, phase: &str) -> Result<Stage, Error> {
+    let phase: Phase = phase.parse()?;
+    match pass {
+        1 => Ok(Stage::first(phase)),
+        2 => Ok(Stage::second(phase)),
+        _ => Err(Error::Unexpected {
+            what: format!("the ledger: pass {pass}"),
+        }),
+    }
+}
+
+fn pass(stage: Stage) -> u8 {
+    match stage.pass {
+        Pass::First => 1,
+        Pass::Second => 2,
+    }
+}
+
+impl Ledger {
+    pub(crate) fn new(dialect: Dialect, def: &'static MigrationDef) -> Self {
+        Ledger { dialect, def }
+    }
+
+    pub(crate) fn hash(&self) -> String {
+        format!("{:016x}", hash(&definition(self.def, self.dialect)))
+    }
+
+    fn table(&self, name: &str) -> String {
+        table(self.dialect, name)
+    }
+
+    fn me(&self) -> String {
+        format!("id = {BIND} AND generation = {}", self.def.generation)
+    }
+
+    fn id(&self) -> Option<String> {
+        text(self.def.id)
+    }
+
+    /// The migration's row, if the ledger has one.
+    pub(crate) fn row(&self, s: &mut dyn Session) -> Result<Option<Row>, Error> {
+        if super::version(s)?.is_none() {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT CAST(generation AS text), CAST(pass AS text), phase, CAST(old_incomplete AS text), \
+             CAST(cleanup AS text), CAST(epoch AS text), definition_hash, reads, writes, CAST(backfilled AS text), \
+             CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text) \
+             FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
+            self.table("migrations"),
+            self.def.generation
+        );
+        let rows = s.rows(&sql, &[self.id()]).during("reading the ledger")?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let mut row = Fields::new(row);
+        let generation = row.number()?;
+        if generation > i64::from(self.def.generation) {
+            return Err(Error::NewerGeneration {
+                migration: self.def.id.to_owned(),
+                found: u32::try_from(generation).unwrap_or(u32::MAX),
+                declared: self.def.generation,
+            });
+        }
+        let pass = row.number()?;
+        Ok(Some(Row {
+            stage: stage(pass, &row.text())?,
+            old_incomplete: row.flag()?,
+            cleanup: row.flag()?,
+            epoch: row.number()?,
+            hash: row.text(),
+            reads: row.text(),
+            writes: row.text(),
+            backfilled: row.flag()?,
+            verified: row.flag()?,
+            mismatches: row.maybe().and_then(|n| n.parse().ok()),
+            table: row.text(),
+            runner: row.maybe(),
+            updated_at: row.text(),
+        }))
+    }
+
+    /// Another migration of the table that is neither untouched nor over.
+    pub(crate) fn other(
+        &self,
+        s: &mut dyn Session,
+        name: &str,
+    ) -> Result<Option<(String, Stage)>, Error> {
+        let sql = format!(
+            "SELECT id, CAST(pass AS text), phase FROM {} WHERE table_name = {BIND} \
+             AND NOT (id = {BIND} AND generation = {}) AND phase <> 'contracted' \
+             AND NOT (phase = 'original' AND pass = 1 AND cleanup = 0)",
+            self.table("migrations"),
+            self.def.generation
+        );
+        let rows = s
+            .rows(&sql, &[text(name), self.id()])
+            .during("looking for other migrations")?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let mut row = Fields::new(row);
+        let id = row.text();
+        let pass = row.number()?;
+        Ok(Some((id, stage(pass, &row.text())?)))
+    }
+
+    /// Publishes a stage. Inside the transaction that made it true.
+    pub(crate) fn publish(
+        &self,
+        s: &mut dyn Session,
+        lease: &Lease,
+        name: &str,
+        to: Stage,
+        (old_incomplete, cleanup): (bool, bool),
+    ) -> Result<(), Error> {
+        let migrations = self.table("migrations");
+        // what was proved holds for the columns of one expand
+        let proofs = match to.phase {
+            Phase::Original => "backfilled = 0, verified = 0, mismatches = NULL, ",
+            Phase::Expanded => "verified = 0, mismatches = NULL, ",
+            _ => "",
+        };
+        let sql = format!(
+            "INSERT INTO {migrations} (id, table_name, phase, definition, definition_hash, reads, writes, runner, \
+             generation, pass, old_incomplete, cleanup, epoch) \
+             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, {}, {}, 1) \
+             ON CONFLICT (id, generation) DO UPDATE SET table_name = excluded.table_name, phase = excluded.phase, \
+             definition = excluded.definition, definition_hash = excluded.definition_hash, reads = excluded.reads, \
+             writes = excluded.writes, runner = excluded.runner, pass = excluded.pass, {proofs}\
+             old_incomplete = excluded.old_incomplete, cleanup = excluded.cleanup, \
+             epoch = {migrations}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
+            self.def.generation,
+            pass(to),
+            i32::from(old_incomplete),
+            i32::from(cleanup),
+        )
+        .replace(
+            &format!("{migrations}.epoch"),
+            // PostgreSQL takes the bare name of the target here
+            match self.dialect {
+                Dialect::Postgres => "migrations.epoch",
+                Dialect::Sqlite => "expand_contract_migrations.epoch",
+            },
+        );
+        let binds = [
+            self.id(),
+            text(name),
+            text(to.phase.as_str()),
+            text(&definition(self.def, self.dialect)),
+            text(&self.hash()),
+            text(&join(&reads(self.def, to))),
+            text(&join(&writes(self.def, to))),
+            text(&lease.holder),
+        ];
+        s.execute(&sql, &binds).during("publishing the phase")?;
+        Ok(())
+    }
+
+    /// Notes that an action was done. Inside its transaction, where it has one.
+    pub(crate) fn record(
+        &self,
+        s: &mut dyn Session,
+        lease: &Lease,
+        step: Step,
+        action: &str,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO {} (id, step, action, runner, generation, token, epoch) \
+             SELECT {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, coalesce((SELECT max(epoch) FROM {} WHERE {}), 0)",
+            self.table("actions"),
+            self.def.generation,
+            lease.token,
+            self.table("migrations"),
+            self.me(),
+        );
+        let binds = [
+            self.id(),
+            text(step.as_str()),
+            text(action),
+            text(&lease.holder),
+            self.id(),
+        ];
+        s.execute(&sql, &binds).during("recording an action")?;
+        Ok(())
+    }
+
+    fn set(&self, s: &mut dyn Session, assignments: &str) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE {} SET {assignments}, updated_at = CURRENT_TIMESTAMP WHERE {}",
+            self.table("migrations"),
+            self.me()
+        );
+        s.execute(&sql, &[self.id()])
+            .during("writing to the ledger")?;
+        Ok(())
+    }
+
+    /// The copy is complete as far as this runner can tell.
+    pub(crate) fn backfilled(&self, s: &mut dyn Session) -> Result<(), Error> {
+        self.set(s, "backfilled = 1")
+    }
+
+    /// The result of a comparison.
+    pub(crate) fn verified(&self, s: &mut dyn Session, mismatches: u64) -> Result<(), Error> {
+        self.set(
+            s,
+            &format!(
+                "verified = {}, mismatches = {mismatches}",
+                i32::from(mismatches == 0)
+            ),
+        )
+    }
+
+    /// Freezes an old column.
+    pub(crate) fn freeze(
+        &self,
+        s: &mut dyn Session,
+        change: usize,
+        frozen: &Frozen,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO {} (id, old_type, old_collate, old_default, old_definition, generation, change, old_not_null) \
+             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {change}, {}) \
+             ON CONFLICT (id, generation, change) DO UPDATE SET old_type = excluded.old_type, \
+             old_collate = excluded.old_collate, old_default = excluded.old_default, \
+             old_definition = excluded.old_definition, old_not_null = excluded.old_not_null",
+            self.table("columns"),
+            self.def.generation,
+            i32::from(frozen.not_null),
+        );
+        let binds = [
+            self.id(),
+            text(&frozen.old_type),
+            text(&frozen.collate),
+            frozen.default.clone(),
+            text(&frozen.definition),
+        ];
+        s.execute(&sql, &binds).during("freezing the old column")?;
+        Ok(())
+    }
+
+    /// The frozen old columns, by change.
+    pub(crate) fn frozen(&self, s: &mut dyn Session) -> Result<Vec<(usize, Frozen)>, Error> {
+        let sql = format!(
+            "SELECT CAST(change AS text), old_type, old_collate, CAST(old_not_null AS text), old_default, \
+             old_definition FROM {} WHERE {}",
+            self.table("columns"),
+            self.me()
+        );
+        let rows = s
+            .rows(&sql, &[self.id()])
+            .during("reading the frozen columns")?;
+        let mut out = Vec::new();
+        for row in rows {
+            let mut row = Fields::new(row);
+            let change = usize::try_from(row.number()?).unwrap_or(usize::MAX);
+            let frozen = Frozen {
+                old_type: row.text(),
+                collate: row.text(),
+                not_null: row.flag()?,
+                default: row.maybe(),
+                definition: row.text(),
+            };
+            out.push((change, frozen));
+        }
+        Ok(out)
+    }
+
+    /// Remembers an index.
+    pub(crate) fn save(&self, s: &mut dyn Session, index: &SavedIndex) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO {} (id, name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql, generation) \
+             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {})",
+            self.table("saved_indexes"),
+            self.def.generation
+        );
+        let binds = [
+            self.id(),
+            text(&index.name),
+            text(&index.copy),
+            index.constraint.clone(),
+            text(&index.restore),
+            text(&index.renamed),
+            text(&index.plain),
+        ];
+        s.execute(&sql, &binds).during("remembering an index")?;
+        Ok(())
+    }
+
+    /// The remembered indexes.
+    pub(crate) fn saved(&self, s: &mut dyn Session) -> Result<Vec<SavedIndex>, Error> {
+        let sql = format!(
+            "SELECT name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql FROM {} WHERE {} ORDER BY name",
+            self.table("saved_indexes"),
+            self.me()
+        );
+        let rows = s
+            .rows(&sql, &[self.id()])
+            .during("reading the remembered indexes")?;
+        let index = |row| {
+            let mut row = Fields::new(row);
+            SavedIndex {
+                name: row.text(),
+                copy: row.text(),
+                constraint: row.maybe(),
+                restore: row.text(),
+                renamed: row.text(),
+                plain: row.text(),
+            }
+        };
+        Ok(rows.into_iter().map(index).collect())
+    }
+
+    /// Forgets them.
+    pub(crate) fn forget_saved(&self, s: &mut dyn Session) -> Result<(), Error> {
+        self.delete(s, "saved_indexes")
+    }
+
+    fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
+        let sql = format!("DELETE FROM {} WHERE {}", self.table(name), self.me());
+        s.execute(&sql, &[self.id()])
+            .during("clearing the ledger")?;
+        Ok(())
+    }
+
+    /// Puts rows that do not convert on record.
+    pub(crate) fn quarantine(&self, s: &mut dyn Session, rows: &[PoisonRow]) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO {} (id, row_key, reason, generation) VALUES ({BIND}, {BIND}, {BIND}, {})",
+            self.table("quarantine"),
+            self.def.generation
+        );
+        for row in rows {
+            s.execute(&sql, &[self.id(), text(&row.key), text(&row.reason)])
+                .during("recording a row that does not convert")?;
+        }
+        Ok(())
+    }
+
+    /// Takes all rows off that record.
+    pub(crate) fn release_quarantine(&self, s: &mut dyn Session) -> Result<(), Error> {
+        self.delete(s, "quarantine")
+    }
+
+    /// How many rows are on record, and the first of them.
+    pub(crate) fn quarantined(
+        &self,
+        s: &mut dyn Session,
+        limit: usize,
+    ) -> Result<(u64, Vec<PoisonRow>), Error> {
+        let sql = format!(
+            "SELECT row_key, reason FROM {} WHERE {} ORDER BY row_key",
+            self.table("quarantine"),
+            self.me()
+        );
+        let rows = s
+            .rows(&sql, &[self.id()])
+            .during("reading the rows that do not convert")?;
+        let count = rows.len() as u64;
+        let first = rows.into_iter().take(limit).map(|row| {
+            let mut row = Fields::new(row);
+            PoisonRow::new(row.text(), row.text())
+        });
+        Ok((count, first.collect()))
+    }
+
+    /// Adds to the progress of a copy.
+    pub(crate) fn progress(
+        &self,
+        s: &mut dyn Session,
+        direction: &str,
+        rows: u64,
+    ) -> Result<(), Error> {
+        let progress = match self.dialect {
+            Dialect::Postgres => "progress",
+            Dialect::Sqlite => "expand_contract_progress",
+        };
+        let sql = format!(
+            "INSERT INTO {} (id, direction, generation, rows_changed, batches) VALUES ({BIND}, {BIND}, {}, {rows}, 1) \
+             ON CONFLICT (id, generation, direction) DO UPDATE SET \
+             rows_changed = {progress}.rows_changed + excluded.rows_changed, \
+             batches = {progress}.batches + 1, updated_at = CURRENT_TIMESTAMP",
+            self.table("progress"),
+            self.def.generation
+        );
+        s.execute(&sql, &[self.id(), text(direction)])
+            .during("recording progress")?;
+        Ok(())
+    }
+
+    /// The stored key of a slot; none: before the first row.
+    pub(crate) fn cursor(
+        &self,
+        s: &mut dyn Session,
+        slot: &str,
+    ) -> Result<Option<Vec<Option<String>>>, Error> {
+        let sql = format!(
+            "SELECT CAST(value AS text) FROM {} WHERE {} AND slot = {BIND} ORDER BY position",
+            self.table("cursors"),
+            self.me()
+        );
+        let rows = s
+            .rows(&sql, &[self.id(), text(slot)])
+            .during("reading the cursor")?;
+        let values: Vec<Option<String>> = rows.into_iter().flatten().collect();
+        Ok((!values.is_empty()).then_some(values))
+    }
+
+    /// Stores the key of a slot.
+    pub(crate) fn set_cursor(
+        &self,
+        s: &mut dyn Session,
+        slot: &str,
+        key: &[Option<String>],
+    ) -> Result<(), Error> {
+        self.clear_cursor(s, slot)?;
+        for (position, value) in key.iter().enumerate() {
+            let sql = format!(
+                "INSERT INTO {} (id, slot, value, generation, position) VALUES ({BIND}, {BIND}, {BIND}, {}, {position})",
+                self.table("cursors"),
+                self.def.generation
+            );
+            s.execute(&sql, &[self.id(), text(slot), value.clone()])
+                .during("storing the cursor")?;
+        }
+        Ok(())
+    }
+
+    /// Stores the first row of a query as the key of a slot, each value with the type it has. Whether there was a row.
+    ///
+    /// `query` has columns `k0`, `k1` … (SQLite).
+    pub(crate) fn set_cursor_from(
+        &self,
+        s: &mut dyn Session,
+        slot: &str,
+        query: &str,
+        width: usize,
+    ) -> Result<bool, Error> {
+        self.clear_cursor(s, slot)?;
+        let positions: Vec<String> = (0..width).map(|p| format!("SELECT {p} AS p")).collect();
+        let values: Vec<String> = (0..width).map(|p| format!("WHEN {p} THEN k{p}")).collect();
+        let sql = format!(
+            "INSERT INTO {} (id, slot, generation, position, value) \
+             SELECT {BIND}, {BIND}, {}, p, CASE p {} END FROM ({query}), ({})",
+            self.table("cursors"),
+            self.def.generation,
+            values.join(" "),
+            positions.join(" UNION ALL ")
+        );
+        let stored = s
+            .execute(&sql, &[self.id(), text(slot)])
+            .during("storing the cursor")?;
+        Ok(stored > 0)
+    }
+
+    /// A scalar sub-select for one value of a slot's key (SQLite). `id`: the migration's id as a literal.
+    pub(crate) fn cursor_value(&self, id: &str, slot: &str, position: usize) -> String {
+        format!(
+            "(SELECT value FROM {} WHERE id = {id} AND generation = {} AND slot = '{slot}' AND position = {position})",
+            self.table("cursors"),
+            self.def.generation
+        )
+    }
+
+    /// Moves the key of one slot to another.
+    pub(crate) fn move_cursor(
+        &self,
+        s: &mut dyn Session,
+        from: &str,
+        to: &str,
+    ) -> Result<(), Error> {
+        self.clear_cursor(s, to)?;
+        let sql = format!(
+            "UPDATE {} SET slot = {BIND} WHERE {} AND slot = {BIND}",
+            self.table("cursors"),
+            self.me()
+        );
+        s.execute(&sql, &[text(to), self.id(), text(from)])
+            .during("moving the cursor")?;
+        Ok(())
+    }
+
+    /// Back to before the first row.
+    pub(crate) fn clear_cursor(&self, s: &mut dyn Session, slot: &str) -> Result<(), Error> {
+        let sql = format!(
+            "DELETE FROM {} WHERE {} AND slot = {BIND}",
+            self.table("cursors"),
+            self.me()
+        );
+        s.execute(&sql, &[self.id(), text(slot)])
+            .during("clearing the cursor")?;
+        Ok(())
+    }
+}

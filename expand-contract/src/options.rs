@@ -1,0 +1,180 @@
+//! What a caller may set about a run.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::phase::Step;
+
+/// How far a copy or comparison is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The step.
+    pub step: Step,
+    /// Which time through the table, from 1.
+    pub sweep: u32,
+    /// Batches of this sweep so far.
+    pub batches: u64,
+    /// Rows looked at in this sweep so far (the last batch counts as full).
+    pub rows: u64,
+    /// Rows written (or found to differ) in this sweep so far.
+    pub changed: u64,
+    /// About how many rows the table has, where the database knows.
+    pub estimated_total: Option<u64>,
+}
+
+/// Before or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The action has not begun.
+    Before,
+    /// The action is done and on record.
+    After,
+}
+
+/// An action, as given to [`Options::on_action`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActionEvent {
+    /// The step.
+    pub step: Step,
+    /// The action's name, as in the plan.
+    pub action: String,
+    /// Before or after it.
+    pub moment: Moment,
+}
+
+type OnProgress = Box<dyn FnMut(&Progress)>;
+type OnAction = Box<dyn FnMut(&ActionEvent) -> ControlFlow<()>>;
+
+/// How the runner goes about its work.
+#[non_exhaustive]
+pub struct Options {
+    pub(crate) batch_size: u32,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) lease: Duration,
+    pub(crate) snapshot_wait: Duration,
+    pub(crate) samples: usize,
+    pub(crate) holder: Option<String>,
+    pub(crate) progress: Option<OnProgress>,
+    pub(crate) on_action: Option<OnAction>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            batch_size: 10_000,
+            lock_timeout: Duration::from_millis(400),
+            retries: 30,
+            lease: Duration::from_secs(60),
+            snapshot_wait: Duration::from_secs(60),
+            samples: 10,
+            holder: None,
+            progress: None,
+            on_action: None,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Options::default()
+    }
+
+    /// Rows per batch of `backfill` and `verify` (10,000). Rust conversions take at most 1,000.
+    #[must_use]
+    pub fn batch_size(mut self, rows: u32) -> Self {
+        self.batch_size = rows.max(1);
+        self
+    }
+
+    /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// How often an action is tried again when it finds a lock taken (30).
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// How long another runner must stand still before its work is taken over (60 s).
+    ///
+    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
+    /// index builds included.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How long `switch` waits for transactions from before the copy was complete (60 s; PostgreSQL).
+    #[must_use]
+    pub fn snapshot_wait(mut self, wait: Duration) -> Self {
+        self.snapshot_wait = wait;
+        self
+    }
+
+    /// How many keys errors name (10).
+    #[must_use]
+    pub fn samples(mut self, samples: usize) -> Self {
+        self.samples = samples;
+        self
+    }
+
+    /// Who runs this, for others to read in the ledger (`user@host, pid`).
+    #[must_use]
+    pub fn holder(mut self, holder: impl Into<String>) -> Self {
+        self.holder = Some(holder.into());
+        self
+    }
+
+    /// Called after every batch.
+    #[must_use]
+    pub fn on_progress(mut self, callback: impl FnMut(&Progress) + 'static) -> Self {
+        self.progress = Some(Box::new(callback));
+        self
+    }
+
+    /// Called before and after every action. `Break` stops the step there with [`Error::Stopped`](crate::Error); the
+    /// next run goes on from that point. This is also the place for tests that kill the process between two actions.
+    #[must_use]
+    pub fn on_action(
+        mut self,
+        callback: impl FnMut(&ActionEvent) -> ControlFlow<()> + 'static,
+    ) -> Self {
+        self.on_action = Some(Box::new(callback));
+        self
+    }
+
+    pub(crate) fn who(&self) -> String {
+        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        self.holder.clone().unwrap_or_else(|| {
+            let user = var("USER").unwrap_or_else(|| "unknown".to_owned());
+            let host = var("HOSTNAME").map(|host| format!("@{host}"));
+            format!(
+                "{user}{}, process {}",
+                host.unwrap_or_default(),
+                std::process::id()
+            )
+        })
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("batch_size", &self.batch_size)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("retries", &self.retries)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

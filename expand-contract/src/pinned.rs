@@ -1,0 +1,93 @@
+//! Transactions in which the phase cannot change: for scripts, functions as a service, and users who want no lease.
+
+use diesel::connection::TransactionManager;
+
+use crate::backend::driver::driver;
+use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::{RunnerBackend, RunnerConnection};
+use crate::error::{Error, While};
+use crate::ledger;
+use crate::migration::{snapshot_here, MigrateOn};
+use crate::state::Snapshot;
+
+/// One migration, or a tuple of them.
+pub trait Pinned<C: RunnerConnection> {
+    /// The phases as the connection's transaction sees them.
+    #[doc(hidden)]
+    fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error>;
+}
+
+impl<C: RunnerConnection, M: MigrateOn<C>> Pinned<C> for M {
+    fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
+        Ok(vec![snapshot_here::<M, C>(conn)?])
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)*) => {
+        impl<C: RunnerConnection, $($name: MigrateOn<C>),*> Pinned<C> for ($($name,)*) {
+            fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
+                Ok(vec![$(snapshot_here::<$name, C>(conn)?),*])
+            }
+        }
+    };
+}
+
+tuples!(A B);
+tuples!(A B D);
+tuples!(A B D E);
+tuples!(A B D E F);
+tuples!(A B D E F G);
+
+/// Runs `work` in a transaction in which the phases of `M` are those in force and cannot change until it commits.
+///
+/// `M` is one migration or a tuple. On PostgreSQL the transaction shares a lock with all others of its kind and keeps
+/// only a runner that wants to publish waiting; on SQLite it has the write lock from the start, as `BEGIN IMMEDIATE`.
+/// It must be the outermost transaction: inside another one the phase may have been read before.
+pub fn transaction<M, C, T, E>(
+    conn: &mut C,
+    work: impl FnOnce(&mut C) -> Result<T, E>,
+) -> Result<T, E>
+where
+    C: RunnerConnection,
+    M: Pinned<C>,
+    E: From<Error> + From<diesel::result::Error>,
+{
+    let depth = C::TransactionManager::transaction_manager_status_mut(conn).transaction_depth()?;
+    if depth.is_some() {
+        return Err(E::from(Error::InsideTransaction {
+            what: "pinned::transaction".to_owned(),
+        }));
+    }
+    conn.transaction(|conn| {
+        pin(conn)?;
+        let snapshots = M::snapshots(conn)?;
+        scoped(&snapshots, || work(conn))
+    })
+}
+
+fn pin<C: RunnerConnection>(conn: &mut C) -> Result<(), Error> {
+    let driver = driver(<C::Backend as RunnerBackend>::DIALECT)?;
+    let mut session = ConnectionSession::new(conn, Vec::new());
+    let s: &mut dyn Session = &mut session;
+    // PostgreSQL: the lock comes before anything that could take a snapshot, so that REPEATABLE READ sees the phase
+    // that is in force; only without a ledger the first attempt fails, inside a savepoint
+    s.begin().during("beginning")?;
+    match driver.pin(s, true) {
+        Ok(()) => s.commit().map_err(Error::from),
+        Err(error) => {
+            s.rollback()?;
+            match ledger::version(s)? {
+                None => Ok(()),
+                Some(_) => Err(error),
+            }
+        }
+    }
+}
+
+fn scoped<T>(snapshots: &[Snapshot], work: impl FnOnce() -> T) -> T {
+    match snapshots.split_first() {
+        None => work(),
+        Some((first, rest)) => first.scope(|| scoped(rest, work)),
+    }
+}

@@ -1,0 +1,627 @@
+//! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
+
+use crate::backend::rules::Rules;
+use crate::catalogue::{Column, Index, Table};
+use crate::definition::{ChangeDef, Conversion, MigrationDef};
+use crate::error::Error;
+use crate::phase::{Pass, Phase, Side, Stage, Step};
+
+/// One thing the runner does, with the SQL it sends.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Action {
+    /// The step it belongs to.
+    pub step: Step,
+    /// Its name, as recorded in the ledger.
+    pub name: String,
+    /// The SQL, in order; the ledger's own bookkeeping is left out.
+    pub sql: Vec<String>,
+    /// The strongest lock it takes on the table, in the database's words.
+    pub lock: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) work: Vec<Work>,
+}
+
+/// How an action runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One transaction.
+    Ddl,
+    /// Outside of a transaction, converging.
+    Outside,
+    /// One transaction under the gate, at whose end the phase is published.
+    Publish {
+        to: Stage,
+        old_incomplete: bool,
+        /// The new column is left to be dropped.
+        cleanup: bool,
+    },
+    /// Copies rows.
+    Backfill { reverse: bool },
+    /// Compares rows.
+    Verify,
+    /// Waits until no transaction can still see the rows as they were before the copy.
+    AwaitSnapshots,
+}
+
+/// A piece of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// A statement.
+    Sql(String),
+    /// SQLite: a column's definition in the schema table.
+    Define { column: String, edit: Definition },
+    /// Remember an index that is about to be dropped.
+    Save(SavedIndex),
+    /// Forget them.
+    ForgetSaved,
+    /// Remember the old columns as they are.
+    Freeze,
+    /// Refuse a table that has rows.
+    MustBeEmpty,
+}
+
+/// What becomes of a column's definition (SQLite).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Definition {
+    Replace(String),
+    Constrain {
+        not_null: bool,
+        default: Option<String>,
+    },
+}
+
+/// A unique index of the old column that `retire` dropped: how to put it back, and whose name the copy will get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SavedIndex {
+    pub(crate) name: String,
+    /// The copy on the new column.
+    pub(crate) copy: String,
+    /// A constraint rather than an index: what follows its column list.
+    pub(crate) constraint: Option<String>,
+    /// Creates it again on the old column.
+    pub(crate) restore: String,
+    /// Creates it under its own name on the new column.
+    pub(crate) renamed: String,
+    /// Creates a plain copy on the new column.
+    pub(crate) plain: String,
+}
+
+/// An old column as it was at `expand`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frozen {
+    pub(crate) old_type: String,
+    pub(crate) collate: String,
+    pub(crate) not_null: bool,
+    pub(crate) default: Option<String>,
+    pub(crate) definition: String,
+}
+
+impl Frozen {
+    pub(crate) fn of(column: &Column) -> Self {
+        Frozen {
+            old_type: column.type_sql.clone(),
+            collate: column.collate.clone(),
+            not_null: column.not_null,
+            default: column.default.clone(),
+            definition: column.definition.clone(),
+        }
+    }
+}
+
+/// A change in the pass that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
+    /// Its index in the definition.
+    pub(crate) index: usize,
+    pub(crate) def: &'static ChangeDef,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) conversion: Conversion,
+    pub(crate) frozen: Frozen,
+}
+
+/// The changes that a pass moves.
+pub(crate) fn moving(
+    def: &'static MigrationDef,
+    pass: Pass,
+) -> impl Iterator<Item = (usize, &'static ChangeDef, &'static str, &'static str)> {
+    let changes = def.changes.iter().enumerate();
+    changes
+        .filter(move |(_, change)| pass == Pass::First || change.two_passes())
+        .map(move |(i, change)| {
+            let stage = Stage {
+                pass,
+                phase: Phase::Original,
+            };
+            let (from, to) = stage.ends(change.two_passes());
+            (i, change, change.name(from), change.name(to))
+        })
+}
+
+/// Everything that the actions depend on.
+pub(crate) struct Context<'a> {
+    pub(crate) def: &'static MigrationDef,
+    pub(crate) stage: Stage,
+    pub(crate) old_incomplete: bool,
+    pub(crate) table: &'a Table,
+    pub(crate) changes: &'a [Active],
+    pub(crate) saved: &'a [SavedIndex],
+    pub(crate) rules: &'static dyn Rules,
+}
+
+impl Context<'_> {
+    /// The stage that `contract` leads to: the next pass's start where there is one.
+    pub(crate) fn contracted(&self) -> Stage {
+        if self.stage.pass == Pass::First && self.def.two_passes() {
+            Stage::second(Phase::Original)
+        } else {
+            self.at(Phase::Contracted)
+        }
+    }
+
+    pub(crate) fn at(&self, phase: Phase) -> Stage {
+        Stage {
+            pass: self.stage.pass,
+            phase,
+        }
+    }
+
+    /// The new column's type for the change.
+    pub(crate) fn new_type(&self, change: &Active) -> Result<String, Error> {
+        if let (Some(column), true) = (self.table.column(change.to), change.to != change.from) {
+            return Ok(column.type_sql.clone());
+        }
+        // in a second pass the intermediate column has the type already
+        let declared = match change.def.via {
+            Some(via) if via == change.from => None,
+            _ => change.def.new_type.get(self.table.dialect),
+        };
+        match (declared, change.conversion) {
+            (Some(declared), _) => Ok(declared.to_owned()),
+            (None, Conversion::Identity) => Ok(change.frozen.old_type.clone()),
+            (None, _) => Err(Error::NotInDialect {
+                column: change.def.new.to_owned(),
+                what: "SQL type",
+                dialect: self.table.dialect,
+            }),
+        }
+    }
+
+    /// The collation of the new column: the old one's where the type stays.
+    pub(crate) fn new_collate(&self, change: &Active) -> String {
+        match change.conversion {
+            Conversion::Identity => change.frozen.collate.clone(),
+            _ => String::new(),
+        }
+    }
+
+    /// `up` over the SQL of an old value, `down` over that of a new one; none for Rust conversions.
+    pub(crate) fn convert(
+        &self,
+        change: &Active,
+        from: Side,
+        value: &str,
+    ) -> Result<Option<String>, Error> {
+        let dialect = self.table.dialect;
+        match change.conversion {
+            Conversion::Identity => Ok(Some(value.to_owned())),
+            Conversion::Sql { up, down } => {
+                let expr = if from == Side::Old { up } else { down };
+                let sql = expr.render(dialect, value);
+                sql.map(Some).ok_or_else(|| Error::NotInDialect {
+                    column: change.def.new.to_owned(),
+                    what: "SQL conversion",
+                    dialect,
+                })
+            }
+            Conversion::Rust => Ok(None),
+        }
+    }
+
+    /// The SQL of `n ≡ up(o)` and `o ≡ down(n)`.
+    pub(crate) fn halves(&self, change: &Active) -> Result<Option<(String, String)>, Error> {
+        let quote = |name: &str| self.table.dialect.quote(name);
+        let (old, new) = (quote(change.from), quote(change.to));
+        let (up, down) = (
+            self.convert(change, Side::Old, &old)?,
+            self.convert(change, Side::New, &new)?,
+        );
+        let (Some(up), Some(down)) = (up, down) else {
+            return Ok(None);
+        };
+        let new_type = self.new_type(change)?;
+        let new_collate = self.new_collate(change);
+        let forward = self.rules.same(&new, &up, &new_type, &new_collate);
+        let frozen = &change.frozen;
+        let backward = self
+            .rules
+            .same(&old, &down, &frozen.old_type, &frozen.collate);
+        Ok(Some((forward, backward)))
+    }
+
+    /// The predicate of DESIGN: a row of the change is consistent.
+    pub(crate) fn consistent(&self, change: &Active) -> Result<Option<String>, Error> {
+        Ok(match (self.halves(change)?, change.conversion) {
+            (Some((forward, _)), Conversion::Identity) => Some(forward),
+            (Some((forward, backward)), _) => Some(format!("({forward} OR {backward})")),
+            (None, _) => None,
+        })
+    }
+
+    /// The `SET` list and the condition of a batch over all SQL conversions; none if there is no such change.
+    pub(crate) fn copy(&self, reverse: bool) -> Result<Option<(String, String)>, Error> {
+        let quote = |name: &str| self.table.dialect.quote(name);
+        let (mut sets, mut conditions) = (Vec::new(), Vec::new());
+        for change in self.changes {
+            let Some(consistent) = self.consistent(change)? else {
+                continue;
+            };
+            let (source, target, side) = if reverse {
+                (change.to, change.from, Side::New)
+            } else {
+                (change.from, change.to, Side::Old)
+            };
+            if let Some(value) = self.convert(change, side, &quote(source))? {
+                sets.push((quote(target), value, consistent.clone()));
+                conditions.push(consistent);
+            }
+        }
+        let set = match sets.as_slice() {
+            [] => return Ok(None),
+            [(column, value, _)] => format!("{column} = {value}"),
+            // each change on its own: the one that is consistent is left alone
+            many => {
+                let one = |(column, value, consistent): &(String, String, String)| {
+                    format!("{column} = CASE WHEN {consistent} THEN {column} ELSE {value} END")
+                };
+                many.iter().map(one).collect::<Vec<_>>().join(", ")
+            }
+        };
+        Ok(Some((set, format!("NOT ({})", conditions.join(" AND ")))))
+    }
+
+    /// The condition under which a row fails `verify`; none if all conversions are in Rust.
+    pub(crate) fn differs(&self) -> Result<Option<String>, Error> {
+        let quote = |name: &str| self.table.dialect.quote(name);
+        let mut parts = Vec::new();
+        for change in self.changes {
+            let Some(consistent) = self.consistent(change)? else {
+                continue;
+            };
+            // an error of a predicate that is NULL must not pass
+            parts.push(format!("({consistent}) IS NOT TRUE"));
+            if change.frozen.not_null {
+                parts.push(format!("{} IS NULL", quote(change.to)));
+            }
+            let claimed = change.def.lossless && change.conversion != Conversion::Identity;
+            if let (true, Some((_, backward))) = (claimed, self.halves(change)?) {
+                parts.push(format!("({backward}) IS NOT TRUE"));
+            }
+        }
+        Ok((!parts.is_empty()).then(|| parts.join(" OR ")))
+    }
+
+    /// The indexes that contain a column of the pass's start.
+    pub(crate) fn old_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.table.indexes.iter().filter(|index| {
+            self.changes
+                .iter()
+                .any(|change| index.covers(change.from, self.table.dialect))
+        })
+    }
+
+    /// The index's column list with the new columns in the old ones' places.
+    pub(crate) fn index_on_new(&self, index: &Index) -> Index {
+        let mut copy = index.clone();
+        for change in self.changes {
+            let same = |name: &str| match self.table.dialect {
+                crate::definition::Dialect::Sqlite => name.eq_ignore_ascii_case(change.from),
+                crate::definition::Dialect::Postgres => name == change.from,
+            };
+            for key in copy.keys.iter_mut().filter(|key| same(&key.column)) {
+                key.column = change.to.to_owned();
+                if change.conversion != Conversion::Identity {
+                    key.typed = String::new();
+                }
+            }
+            for name in copy.included.iter_mut().filter(|name| same(name)) {
+                *name = change.to.to_owned();
+            }
+        }
+        copy
+    }
+
+    /// The actions of a step from here.
+    pub(crate) fn actions(&self, step: Step) -> Result<Vec<Action>, Error> {
+        match step {
+            Step::Expand => self.expand(),
+            Step::Backfill => self.backfill(),
+            Step::Verify => Ok(vec![self.verify(step)?]),
+            Step::Switch => self.switch(),
+            Step::Retire => self.rules.retire(self),
+            Step::Contract => self.rules.contract(self),
+            Step::Rollback => self.rollback(),
+        }
+    }
+
+    fn expand(&self) -> Result<Vec<Action>, Error> {
+        let mut work = vec![Work::Freeze];
+        for change in self.changes {
+            for sql in self.rules.add_column(self, change)? {
+                work.push(Work::Sql(sql));
+            }
+        }
+        // (the safety net's functions and triggers go here, before the phase is published)
+        let mut publish = self.publish(Step::Expand, Phase::Expanded, work);
+        publish.name = "add the new columns and publish".to_owned();
+        Ok(vec![publish])
+    }
+
+    fn backfill(&self) -> Result<Vec<Action>, Error> {
+        let mut actions = vec![self.copy_rows(Step::Backfill, false)?];
+        actions.extend(self.plain_copies(Step::Backfill));
+        actions.push(Action::new(
+            Step::Backfill,
+            "analyze",
+            Kind::Ddl,
+            self.rules.analyze_lock(),
+            vec![Work::Sql(format!("ANALYZE {}", self.table.sql()))],
+        ));
+        Ok(actions)
+    }
+
+    /// Plain copies of all indexes with an old column that have none yet.
+    fn plain_copies(&self, step: Step) -> Vec<Action> {
+        self.old_indexes()
+            .filter_map(|index| {
+                let name = self.rules.copy_name(&index.name, false);
+                let mut copy = self.index_on_new(index);
+                copy.unique = false;
+                self.create_index(step, &copy, &name)
+            })
+            .collect()
+    }
+
+    /// The action that creates an index unless it is there.
+    pub(crate) fn create_index(&self, step: Step, index: &Index, name: &str) -> Option<Action> {
+        let found = self.table.index(name);
+        if found.is_some_and(|found| found.valid) {
+            return None;
+        }
+        let mut work = Vec::new();
+        if found.is_some() {
+            work.push(Work::Sql(self.rules.drop_index(self.table, name, true)));
+        }
+        work.push(Work::Sql(
+            self.rules.create_index(self.table, index, name, true),
+        ));
+        Some(Action::new(
+            step,
+            format!("create index {name}"),
+            self.rules.index_kind(),
+            self.rules.index_lock(),
+            work,
+        ))
+    }
+
+    fn copy_rows(&self, step: Step, reverse: bool) -> Result<Action, Error> {
+        let name = if reverse { "copy back" } else { "copy" };
+        let mut action = Action::new(
+            step,
+            name,
+            Kind::Backfill { reverse },
+            self.rules.row_lock(),
+            vec![],
+        );
+        if let Some((set, condition)) = self.copy(reverse)? {
+            let table = self.table.sql();
+            action.sql.push(format!(
+                "UPDATE {table} SET {set} WHERE <key range> AND {condition}"
+            ));
+        }
+        for change in self.rust_changes() {
+            action.sql.push(format!(
+                "-- {} is converted in Rust and written by compare-and-swap",
+                change.to
+            ));
+        }
+        Ok(action)
+    }
+
+    pub(crate) fn rust_changes(&self) -> impl Iterator<Item = &Active> {
+        self.changes
+            .iter()
+            .filter(|change| change.conversion == Conversion::Rust)
+    }
+
+    fn verify(&self, step: Step) -> Result<Action, Error> {
+        let mut action = Action::new(
+            step,
+            "compare",
+            Kind::Verify,
+            self.rules.read_lock(),
+            vec![],
+        );
+        if let Some(differs) = self.differs()? {
+            let table = self.table.sql();
+            action.sql.push(format!(
+                "SELECT count(*) FROM {table} WHERE <key range> AND ({differs})"
+            ));
+        }
+        for change in self.rust_changes() {
+            let name = change.to;
+            action.sql.push(format!("-- {name} is compared in Rust"));
+        }
+        Ok(action)
+    }
+
+    fn switch(&self) -> Result<Vec<Action>, Error> {
+        let mut actions = vec![self.verify(Step::Switch)?];
+        if let Some(sql) = self.rules.snapshots_sql() {
+            let mut wait = Action::new(
+                Step::Switch,
+                "wait for older snapshots",
+                Kind::AwaitSnapshots,
+                "none",
+                vec![],
+            );
+            wait.sql.push(sql);
+            actions.push(wait);
+        }
+        actions.push(self.publish(Step::Switch, Phase::Switched, vec![]));
+        Ok(actions)
+    }
+
+    pub(crate) fn publish(&self, step: Step, phase: Phase, work: Vec<Work>) -> Action {
+        self.publish_stage(step, self.at(phase), false, work)
+    }
+
+    pub(crate) fn publish_stage(
+        &self,
+        step: Step,
+        to: Stage,
+        old_incomplete: bool,
+        work: Vec<Work>,
+    ) -> Action {
+        let kind = Kind::Publish {
+            to,
+            old_incomplete,
+            cleanup: false,
+        };
+        let lock = if work.is_empty() {
+            "none"
+        } else {
+            self.rules.ddl_lock()
+        };
+        Action::new(step, format!("publish {}", to.phase), kind, lock, work)
+    }
+
+    fn rollback(&self) -> Result<Vec<Action>, Error> {
+        let step = Step::Rollback;
+        match self.stage.phase {
+            Phase::Expanded => {
+                let mut publish = self.publish(step, Phase::Original, vec![]);
+                publish.kind = Kind::Publish {
+                    to: self.at(Phase::Original),
+                    old_incomplete: false,
+                    cleanup: true,
+                };
+                Ok(vec![publish, self.drop_new()])
+            }
+            // what a killed rollback left
+            Phase::Original => Ok(vec![self.drop_new()]),
+            Phase::Switched if self.old_incomplete => self.complete_old(),
+            Phase::Switched => Ok(vec![self.publish(step, Phase::Expanded, vec![])]),
+            Phase::Retired => {
+                let mut work = self.rules.defaults_to_old(self);
+                work.dedup();
+                let mut actions =
+                    vec![self.publish_stage(step, self.at(Phase::Switched), true, work)];
+                actions.extend(self.complete_old()?);
+                Ok(actions)
+            }
+            Phase::Contracted => Err(Error::NoRollback {
+                migration: self.def.id.to_owned(),
+                stage: self.stage,
+                reason: "the old column is gone",
+            }),
+        }
+    }
+
+    /// Drops the new columns after a rollback to the start.
+    pub(crate) fn drop_new(&self) -> Action {
+        let mut work = Vec::new();
+        for index in &self.table.indexes {
+            let on_new = |change: &Active| {
+                index.covers(change.to, self.table.dialect)
+                    && !index.covers(change.from, self.table.dialect)
+            };
+            if self.changes.iter().any(on_new) {
+                work.push(Work::Sql(self.rules.drop_index(
+                    self.table,
+                    &index.name,
+                    false,
+                )));
+            }
+        }
+        // (the safety net's triggers are dropped before, its functions after the columns)
+        for change in self.changes {
+            if self.table.has(change.to) || self.stage.phase != Phase::Original {
+                work.push(Work::Sql(self.rules.drop_column(self.table, change.to)));
+            }
+        }
+        let mut action = self.publish(Step::Rollback, Phase::Original, work);
+        action.name = "drop the new columns".to_owned();
+        action
+    }
+
+    /// From `Switched` with an incomplete old column to `Switched`.
+    fn complete_old(&self) -> Result<Vec<Action>, Error> {
+        let step = Step::Rollback;
+        let mut actions = vec![self.copy_rows(step, true)?];
+        actions.extend(self.plain_copies(step));
+        for saved in self.saved {
+            let plain = self.rules.copy_name(&saved.name, false);
+            for (name, sql) in [(&saved.name, &saved.restore), (&plain, &saved.plain)] {
+                let found = self.table.index(name);
+                if found.is_some_and(|found| found.valid) {
+                    continue;
+                }
+                let mut work = Vec::new();
+                if found.is_some() {
+                    work.push(Work::Sql(self.rules.drop_index(self.table, name, true)));
+                }
+                work.push(Work::Sql(sql.clone()));
+                actions.push(Action::new(
+                    step,
+                    format!("create index {name}"),
+                    self.rules.index_kind(),
+                    self.rules.index_lock(),
+                    work,
+                ));
+            }
+        }
+        actions.extend(self.rules.restore_old(self)?);
+        Ok(actions)
+    }
+}
+
+impl Action {
+    pub(crate) fn new(
+        step: Step,
+        name: impl Into<String>,
+        kind: Kind,
+        lock: &'static str,
+        work: Vec<Work>,
+    ) -> Self {
+        let mut sql = Vec::new();
+        for piece in &work {
+            match piece {
+                Work::Sql(text) => sql.push(text.clone()),
+                Work::Define { column, edit } => sql.push(match edit {
+                    Definition::Replace(text) => {
+                        format!("-- sqlite_schema: column {column} becomes {text}")
+                    }
+                    Definition::Constrain { not_null, default } => format!(
+                        "-- sqlite_schema: column {column} {} NOT NULL, {}",
+                        if *not_null { "gets" } else { "loses" },
+                        match default {
+                            Some(default) => format!("gets DEFAULT ({default})"),
+                            None => "has no default".to_owned(),
+                        }
+                    ),
+                }),
+                Work::Save(_) | Work::ForgetSaved | Work::Freeze | Work::MustBeEmpty => {}
+            }
+        }
+        Action {
+            step,
+            name: name.into(),
+            sql,
+            lock,
+            kind,
+            work,
+        }
+    }
+}

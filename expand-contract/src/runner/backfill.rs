@@ -1,0 +1,266 @@
+//! Copies rows in batches along the key, forwards or back.
+
+use super::action::backoff;
+use super::{Facts, Runner};
+use crate::backend::driver::{Driver, Range};
+use crate::backend::session::{transaction, Session};
+use crate::backend::{Direction, Request};
+use crate::error::{Error, PoisonRow, While};
+use crate::ledger::{Lease, Ledger};
+use crate::options::Progress;
+use crate::phase::Step;
+use crate::plan::{Active, Context};
+
+/// How often the table is walked at most: rows that a writer keeps changing are for verify to report.
+const SWEEPS: u32 = 5;
+
+/// What came of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) changed: u64,
+    pub(super) samples: Vec<String>,
+    pub(super) last: bool,
+}
+
+/// What a batch needs.
+pub(super) struct Job<'j> {
+    pub(super) driver: &'static dyn Driver,
+    pub(super) ledger: &'j Ledger,
+    pub(super) cx: &'j Context<'j>,
+    pub(super) direction: Direction,
+    pub(super) slot: &'static str,
+    pub(super) size: u32,
+    pub(super) samples: usize,
+}
+
+impl Job<'_> {
+    pub(super) fn range(&self, s: &mut dyn Session) -> Result<Range, Error> {
+        self.driver.advance(
+            s,
+            self.ledger,
+            self.cx.def.id,
+            self.cx.table,
+            self.slot,
+            self.size,
+        )
+    }
+
+    pub(super) fn request(&self, change: &Active, range: &Range) -> Result<Request, Error> {
+        let quote = |name: &str| self.cx.table.dialect.quote(name);
+        let locator = self.driver.locator(self.cx.table, range);
+        let (old, new) = (quote(change.from), quote(change.to));
+        let frozen = &change.frozen;
+        let rules = self.cx.rules;
+        Ok(Request {
+            direction: self.direction,
+            table: self.cx.table.sql(),
+            same_old: rules.same_around(&old, &frozen.old_type, &frozen.collate),
+            same_new: rules.same_around(
+                &new,
+                &self.cx.new_type(change)?,
+                &self.cx.new_collate(change),
+            ),
+            old,
+            new,
+            range: range.sql.clone(),
+            range_binds: range.binds.clone(),
+            locator: locator.select,
+            row: locator.condition,
+            key: locator.key,
+            lossless: change.def.lossless,
+            not_null: frozen.not_null,
+            samples: self.samples,
+        })
+    }
+
+    fn update(&self) -> Result<Option<String>, Error> {
+        let reverse = self.direction == Direction::Reverse;
+        Ok(self.cx.copy(reverse)?.map(|(set, condition)| {
+            format!(
+                "UPDATE {} SET {set} WHERE {condition} AND ",
+                self.cx.table.sql()
+            )
+        }))
+    }
+
+    fn rust(&self, s: &mut dyn Session, range: &Range, batch: &mut Batch) -> Result<(), Error> {
+        for change in self.cx.rust_changes() {
+            let outcome = s.convert(change.index, &self.request(change, range)?)?;
+            batch.changed += outcome.changed;
+            self.ledger.quarantine(s, &outcome.poison)?;
+        }
+        Ok(())
+    }
+
+    // the whole range in one statement
+    fn at_once(&self, s: &mut dyn Session) -> Result<Batch, Error> {
+        let range = self.range(s)?;
+        let mut batch = Batch {
+            last: range.last,
+            ..Batch::default()
+        };
+        if let Some(update) = self.update()? {
+            let sql = format!("{update}{}", range.sql);
+            let written = s.execute(&sql, &range.binds).during("copying a batch")?;
+            batch.changed += written as u64;
+        }
+        self.rust(s, &range, &mut batch)?;
+        self.finish(s, &range, &batch)?;
+        Ok(batch)
+    }
+
+    // row by row, each under a savepoint: only the rows that do not convert stay behind
+    fn one_by_one(&self, s: &mut dyn Session) -> Result<Batch, Error> {
+        let range = self.range(s)?;
+        let mut batch = Batch {
+            last: range.last,
+            ..Batch::default()
+        };
+        if let Some(update) = self.update()? {
+            let (keys, condition) = self.rows_of(s, &range)?;
+            let sql = format!("{update}{condition}");
+            let mut poison = Vec::new();
+            for (key, locator) in keys {
+                let one = transaction(s, |s| s.execute(&sql, &locator).during("copying a row"));
+                match one {
+                    Ok(written) => batch.changed += written as u64,
+                    Err(error) => poison.push(PoisonRow::new(key, reason(&error))),
+                }
+            }
+            self.ledger.quarantine(s, &poison)?;
+        }
+        self.rust(s, &range, &mut batch)?;
+        self.finish(s, &range, &batch)?;
+        Ok(batch)
+    }
+
+    /// Keys and locators of the rows of a range, and the condition that finds one of them.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn rows_of(
+        &self,
+        s: &mut dyn Session,
+        range: &Range,
+    ) -> Result<(Vec<(String, Vec<Option<String>>)>, String), Error> {
+        let locator = self.driver.locator(self.cx.table, range);
+        let sql = format!(
+            "SELECT {}, {} FROM {} WHERE {}",
+            locator.key,
+            locator.select.join(", "),
+            self.cx.table.sql(),
+            range.sql
+        );
+        let rows = s
+            .rows(&sql, &range.binds)
+            .during("reading the keys of a batch")?;
+        let rows = rows.into_iter().map(|row| {
+            let mut row = row.into_iter();
+            let key = row.next().flatten().unwrap_or_default();
+            (key, row.collect())
+        });
+        Ok((rows.collect(), locator.condition))
+    }
+
+    fn finish(&self, s: &mut dyn Session, range: &Range, batch: &Batch) -> Result<(), Error> {
+        self.driver.passed(s, self.ledger, self.slot, range)?;
+        self.ledger.progress(s, self.slot, batch.changed)
+    }
+}
+
+/// The innermost message.
+pub(super) fn reason(error: &Error) -> String {
+    match error {
+        Error::Database { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+impl Runner<'_> {
+    /// Walks the table until a walk finds nothing to copy.
+    pub(super) fn copy_rows(
+        &mut self,
+        lease: &Lease,
+        facts: &Facts,
+        step: Step,
+        reverse: bool,
+    ) -> Result<(), Error> {
+        let ledger = self.ledger.clone();
+        let cx = self.context(facts);
+        let rust = cx.rust_changes().next().is_some();
+        let job = Job {
+            driver: self.driver,
+            ledger: &ledger,
+            cx: &cx,
+            direction: if reverse {
+                Direction::Reverse
+            } else {
+                Direction::Forward
+            },
+            slot: if reverse { "reverse" } else { "forward" },
+            size: if rust {
+                self.options.batch_size.min(1_000)
+            } else {
+                self.options.batch_size
+            },
+            samples: self.options.samples,
+        };
+        for sweep in 1..=SWEEPS {
+            self.in_transaction(lease, |s| ledger.release_quarantine(s))?;
+            let changed = self.sweep(lease, &job, step, sweep)?;
+            let (poison, _) = ledger.quarantined(self.s, 0)?;
+            // a first walk may have begun in the middle, where a killed runner left off
+            if changed == 0 && (poison == 0 || sweep > 1) {
+                break;
+            }
+        }
+        let (count, rows) = ledger.quarantined(self.s, self.options.samples)?;
+        if count > 0 {
+            return Err(Error::Poison {
+                table: facts.table.name.to_string(),
+                count,
+                rows,
+            });
+        }
+        Ok(())
+    }
+
+    fn sweep(
+        &mut self,
+        lease: &Lease,
+        job: &Job<'_>,
+        step: Step,
+        sweep: u32,
+    ) -> Result<u64, Error> {
+        let mut progress = Progress {
+            step,
+            sweep,
+            batches: 0,
+            rows: 0,
+            changed: 0,
+            estimated_total: job.cx.table.estimate,
+        };
+        loop {
+            let batch = self.batch(lease, job)?;
+            progress.batches += 1;
+            progress.rows += u64::from(job.size);
+            progress.changed += batch.changed;
+            if let Some(callback) = &mut self.options.progress {
+                callback(&progress);
+            }
+            if batch.last {
+                return Ok(progress.changed);
+            }
+        }
+    }
+
+    fn batch(&mut self, lease: &Lease, job: &Job<'_>) -> Result<Batch, Error> {
+        // Diesel hands on no error codes: a lock that was not had in time and a value that does not convert look
+        // alike. So try again a few times, then look at every row.
+        for attempt in 1..=3 {
+            match self.in_transaction(lease, |s| job.at_once(s)) {
+                Err(Error::Database { .. }) => std::thread::sleep(backoff(attempt)),
+                result => return result,
+            }
+        }
+        self.in_transaction(lease, |s| job.one_by_one(s))
+    }
+}

@@ -1,0 +1,56 @@
+//! New installations and tests: a table without rows goes to the end at once.
+
+use super::action::has_rows;
+use super::Runner;
+use crate::error::Error;
+use crate::phase::{Phase, Stage, Step};
+use crate::plan::{Action, Kind, Work};
+
+impl Runner<'_> {
+    /// Whether the migration has not begun and the table has no rows.
+    pub(crate) fn is_untouched_and_empty(&mut self) -> Result<bool, Error> {
+        let position = self.checked_position()?;
+        if position.stage != Stage::first(Phase::Original) || position.cleanup() {
+            return Ok(false);
+        }
+        let facts = self.facts()?;
+        Ok(!has_rows(self.s, &facts.table)?)
+    }
+
+    /// From `Original` to `Contracted` in one transaction.
+    pub(crate) fn run_on_empty(&mut self) -> Result<Stage, Error> {
+        self.leased("run_on_empty", |runner, lease| {
+            let position = runner.checked_position()?;
+            match position.stage {
+                stage if stage.phase == Phase::Contracted => return Ok(stage),
+                stage if stage == Stage::first(Phase::Original) && !position.cleanup() => {}
+                stage => {
+                    return Err(Error::OtherPhase {
+                        migration: runner.def.id.to_owned(),
+                        stage,
+                        expected: Phase::Original,
+                    })
+                }
+            }
+            let facts = runner.facts()?;
+            runner.preflight(&facts)?;
+            let cx = runner.context(&facts);
+            let mut work = vec![Work::MustBeEmpty];
+            work.extend(cx.rules.on_empty(&cx)?);
+            let to = if runner.def.two_passes() {
+                Stage::second(Phase::Contracted)
+            } else {
+                Stage::first(Phase::Contracted)
+            };
+            let kind = Kind::Publish {
+                to,
+                old_incomplete: false,
+                cleanup: false,
+            };
+            let lock = runner.rules.ddl_lock();
+            let action = Action::new(Step::Contract, "change the empty table", kind, lock, work);
+            runner.run(lease, &facts, &[action])?;
+            Ok(runner.position()?.stage)
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! Where a migration stands: by the ledger, or without one by the catalogue.
+
+use crate::backend::driver::Driver;
+use crate::backend::session::Session;
+use crate::catalogue::Table;
+use crate::definition::{Dialect, MigrationDef, TableName};
+use crate::error::Error;
+use crate::ledger::{self, Ledger, Row};
+use crate::phase::{Phase, Stage, Step};
+
+/// Where a migration stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Position {
+    pub(crate) stage: Stage,
+    /// The ledger's row; none if the stage was inferred.
+    pub(crate) row: Option<Row>,
+}
+
+impl Position {
+    pub(crate) fn old_incomplete(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.old_incomplete)
+    }
+
+    pub(crate) fn cleanup(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.cleanup)
+    }
+
+    pub(crate) fn backfilled(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.backfilled)
+    }
+
+    pub(crate) fn verified(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.verified)
+    }
+
+    /// Whether the step has anything left to do in the pass that is under way.
+    pub(crate) fn pending(&self, step: Step) -> bool {
+        let phase = self.stage.phase;
+        match step {
+            Step::Expand => phase == Phase::Original,
+            Step::Backfill | Step::Verify | Step::Switch => phase <= Phase::Expanded,
+            // also what it does after publishing
+            Step::Retire => phase <= Phase::Retired,
+            Step::Contract => phase < Phase::Contracted,
+            Step::Rollback => true,
+        }
+    }
+
+    /// Refuses a definition other than the one that was expanded.
+    pub(crate) fn check_frozen(
+        &self,
+        def: &'static MigrationDef,
+        ledger: &Ledger,
+    ) -> Result<(), Error> {
+        match &self.row {
+            Some(row) if row.hash != ledger.hash() && !self.replaceable() => {
+                Err(Error::DefinitionChanged {
+                    migration: def.id.to_owned(),
+                    stage: self.stage,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    // before the first expand, and after a rollback to it, nothing depends on the definition
+    fn replaceable(&self) -> bool {
+        self.stage == Stage::first(Phase::Original) && !self.cleanup()
+    }
+
+    /// Refuses a binary that does not read what others write, or does not write what others read.
+    pub(crate) fn check_sets(&self, def: &'static MigrationDef) -> Result<(), Error> {
+        let Some(row) = &self.row else {
+            return Ok(());
+        };
+        let (reads, writes) = (
+            ledger::reads(def, self.stage),
+            ledger::writes(def, self.stage),
+        );
+        let (their_reads, their_writes): (Vec<&str>, Vec<&str>) =
+            (row.reads.lines().collect(), row.writes.lines().collect());
+        let within = |inner: &[&str], outer: &[&str]| inner.iter().all(|c| outer.contains(c));
+        if within(&reads, &their_writes) && within(&their_reads, &writes) {
+            return Ok(());
+        }
+        Err(Error::Incompatible {
+            migration: def.id.to_owned(),
+            stage: self.stage,
+            reads: reads.join(", "),
+            writes: writes.join(", "),
+            ledger_reads: their_reads.join(", "),
+            ledger_writes: their_writes.join(", "),
+        })
+    }
+}
+
+/// The ledger's row, else what the catalogue allows to infer. Reads only.
+pub(crate) fn locate(
+    s: &mut dyn Session,
+    driver: &dyn Driver,
+    ledger: &Ledger,
+    def: &'static MigrationDef,
+    name: &TableName,
+) -> Result<Position, Error> {
+    if let Some(row) = ledger.row(s)? {
+        return Ok(Position {
+            stage: row.stage,
+            row: Some(row),
+        });
+    }
+    let table = driver.table(s, name)?.ok_or_else(|| Error::TableNotFound {
+        table: name.to_string(),
+    })?;
+    let mut phase = None;
+    for change in def.changes {
+        let found = infer(s, driver, &table, def, change)?;
+        if phase.is_some_and(|known| known != found) {
+            return Err(Error::Unsupported {
+                what: format!(
+                    "{name}, where some changes of migration `{}` are done and others are not",
+                    def.id
+                ),
+                instead: "give the new changes a migration id or generation of their own"
+                    .to_owned(),
+            });
+        }
+        phase = Some(found);
+    }
+    let stage = match phase.unwrap_or(Phase::Original) {
+        Phase::Contracted if def.two_passes() => Stage::second(Phase::Contracted),
+        phase => Stage::first(phase),
+    };
+    Ok(Position { stage, row: None })
+}
+
+fn infer(
+    s: &mut dyn Session,
+    driver: &dyn Driver,
+    table: &Table,
+    def: &'static MigrationDef,
+    change: &crate::definition::ChangeDef,
+) -> Result<Phase, Error> {
+    let both = |new: &str| Error::BothColumns {
+        table: table.name.to_string(),
+        migration: def.id.to_owned(),
+        old: change.old.to_owned(),
+        new: new.to_owned(),
+        ledger: ledger::place(table.dialect),
+    };
+    let missing = || Error::ColumnMissing {
+        table: table.name.to_string(),
+        old: change.old.to_owned(),
+        new: change.new.to_owned(),
+    };
+    let same_name = match table.dialect {
+        Dialect::Sqlite => change.old.eq_ignore_ascii_case(change.new),
+        Dialect::Postgres => change.old == change.new,
+    };
+    if let (Some(via), true) = (change.via, same_name) {
+        // one name: only the type tells before from after
+        return match (table.column(change.old), table.has(via)) {
+            (None, _) => Err(missing()),
+            (Some(_), true) => Err(both(via)),
+            (Some(column), false) => match change.new_type.get(table.dialect) {
+                Some(declared) if driver.same_type(s, &column.type_sql, declared)? => {
+                    Ok(Phase::Contracted)
+                }
+                _ => Ok(Phase::Original),
+            },
+        };
+    }
+    match (table.has(change.old), table.has(change.new)) {
+        (true, false) => Ok(Phase::Original),
+        (false, true) => Ok(Phase::Contracted),
+        (true, true) => Err(both(change.new)),
+        (false, false) => Err(missing()),
+    }
+}

@@ -1,0 +1,282 @@
+//! Runs the steps: ledger, catalogue and definition in, actions out, one after the other.
+
+mod action;
+mod backfill;
+mod empty;
+mod locate;
+mod preflight;
+mod verify;
+
+pub(crate) use locate::{locate, Position};
+
+use crate::backend::driver::{driver, Driver};
+use crate::backend::rules::{rules, Rules};
+use crate::backend::session::Session;
+use crate::catalogue::Table;
+use crate::definition::{MigrationDef, TableName};
+use crate::error::Error;
+use crate::ledger::{self, Lease, Ledger};
+use crate::options::Options;
+use crate::phase::{Phase, Stage, Step};
+use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
+
+/// What a run works with.
+pub(crate) struct Runner<'r> {
+    pub(crate) s: &'r mut dyn Session,
+    pub(crate) def: &'static MigrationDef,
+    pub(crate) name: TableName,
+    pub(crate) options: &'r mut Options,
+    pub(crate) driver: &'static dyn Driver,
+    pub(crate) rules: &'static dyn Rules,
+    pub(crate) ledger: Ledger,
+}
+
+/// The facts of one moment, from which a [`Context`] is made.
+pub(crate) struct Facts {
+    pub(crate) position: Position,
+    pub(crate) table: Table,
+    pub(crate) changes: Vec<Active>,
+    pub(crate) saved: Vec<SavedIndex>,
+}
+
+impl<'r> Runner<'r> {
+    pub(crate) fn new(
+        s: &'r mut dyn Session,
+        def: &'static MigrationDef,
+        name: TableName,
+        options: &'r mut Options,
+    ) -> Result<Self, Error> {
+        let dialect = s.dialect();
+        Ok(Runner {
+            driver: driver(dialect)?,
+            rules: rules(dialect)?,
+            ledger: Ledger::new(dialect, def),
+            s,
+            def,
+            name,
+            options,
+        })
+    }
+
+    pub(crate) fn position(&mut self) -> Result<Position, Error> {
+        locate(self.s, self.driver, &self.ledger, self.def, &self.name)
+    }
+
+    pub(crate) fn facts(&mut self) -> Result<Facts, Error> {
+        let position = self.position()?;
+        let table = self.driver.table(self.s, &self.name)?;
+        let table = table.ok_or_else(|| Error::TableNotFound {
+            table: self.name.to_string(),
+        })?;
+        let (mut frozen, mut saved) = (Vec::new(), Vec::new());
+        if position.row.is_some() {
+            // before a pass is expanded, the live column is the truth
+            if position.stage.phase != Phase::Original {
+                frozen = self.ledger.frozen(self.s)?;
+            }
+            saved = self.ledger.saved(self.s)?;
+        }
+        let mut changes = Vec::new();
+        if position.stage.phase != Phase::Contracted {
+            for (index, def, from, to) in moving(self.def, position.stage.pass) {
+                let known = frozen.iter().find(|(change, _)| *change == index);
+                let frozen = match (known, table.column(from)) {
+                    (Some((_, frozen)), _) => frozen.clone(),
+                    (None, Some(column)) => Frozen::of(column),
+                    (None, None) => {
+                        return Err(Error::ColumnMissing {
+                            table: table.name.to_string(),
+                            old: from.to_owned(),
+                            new: to.to_owned(),
+                        })
+                    }
+                };
+                changes.push(Active {
+                    index,
+                    def,
+                    from,
+                    to,
+                    conversion: def.conversion_in(position.stage),
+                    frozen,
+                });
+            }
+        }
+        Ok(Facts {
+            position,
+            table,
+            changes,
+            saved,
+        })
+    }
+
+    pub(crate) fn context<'f>(&self, facts: &'f Facts) -> Context<'f> {
+        Context {
+            def: self.def,
+            stage: facts.position.stage,
+            old_incomplete: facts.position.old_incomplete(),
+            table: &facts.table,
+            changes: &facts.changes,
+            saved: &facts.saved,
+            rules: self.rules,
+        }
+    }
+
+    /// Where the migration stands, in the caller's process and in the ledger alike.
+    pub(crate) fn checked_position(&mut self) -> Result<Position, Error> {
+        let position = self.position()?;
+        position.check_frozen(self.def, &self.ledger)?;
+        Ok(position)
+    }
+
+    /// Runs `work` as the table's only runner.
+    pub(crate) fn leased<T>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&mut Self, &Lease) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.s.depth()? > 0 {
+            return Err(Error::InsideTransaction {
+                what: what.to_owned(),
+            });
+        }
+        self.driver.version(self.s)?;
+        let table = self.driver.table(self.s, &self.name)?;
+        let table = table.ok_or_else(|| Error::TableNotFound {
+            table: self.name.to_string(),
+        })?;
+        let exists = ledger::version(self.s)?.is_some();
+        self.driver.privileges(self.s, &table, exists)?;
+        ledger::ensure(self.s)?;
+        let (name, who) = (table.name.to_string(), self.options.who());
+        let lease = Lease::acquire(self.s, &name, &who, self.options.lease)?;
+        let result = work(self, &lease);
+        // after a lost connection this fails, and the lease runs out
+        lease.release(self.s);
+        result
+    }
+
+    /// One step, from wherever the migration stands; the stage afterwards.
+    pub(crate) fn step(&mut self, step: Step) -> Result<Stage, Error> {
+        let position = self.checked_position()?;
+        if !position.pending(step) {
+            return Ok(position.stage);
+        }
+        self.leased(step.as_str(), |runner, lease| {
+            // again, now that nobody else moves it
+            let position = runner.checked_position()?;
+            if !position.pending(step) {
+                return Ok(position.stage);
+            }
+            runner.in_order(&position, step)?;
+            if position.cleanup() {
+                runner.finish_rollback(lease)?;
+            }
+            let facts = runner.facts()?;
+            if step == Step::Expand {
+                runner.preflight(&facts)?;
+            }
+            let actions = runner.context(&facts).actions(step)?;
+            runner.run(lease, &facts, &actions)?;
+            runner.completed(lease, step)?;
+            Ok(runner.position()?.stage)
+        })
+    }
+
+    fn completed(&mut self, lease: &Lease, step: Step) -> Result<(), Error> {
+        if step == Step::Backfill {
+            let ledger = self.ledger.clone();
+            self.in_transaction(lease, |s| ledger.backfilled(s))?;
+        }
+        Ok(())
+    }
+
+    fn in_order(&self, position: &Position, step: Step) -> Result<(), Error> {
+        let first = match (step, position.stage.phase) {
+            (Step::Expand, _) | (Step::Rollback, _) => return Ok(()),
+            (_, Phase::Original) => Step::Expand,
+            (Step::Backfill, _) => return Ok(()),
+            (Step::Verify | Step::Switch, Phase::Expanded) if !position.backfilled() => {
+                Step::Backfill
+            }
+            (Step::Switch, Phase::Expanded) if !position.verified() => Step::Verify,
+            (Step::Retire | Step::Contract, Phase::Expanded) => Step::Switch,
+            (Step::Contract, Phase::Switched) => Step::Retire,
+            _ => return Ok(()),
+        };
+        Err(Error::WrongOrder {
+            migration: self.def.id.to_owned(),
+            step,
+            stage: position.stage,
+            first,
+        })
+    }
+
+    // a rollback to the start that was killed after it had published
+    fn finish_rollback(&mut self, lease: &Lease) -> Result<(), Error> {
+        let facts = self.facts()?;
+        let action = self.context(&facts).drop_new();
+        self.run(lease, &facts, &[action])
+    }
+
+    /// Back by one phase.
+    pub(crate) fn rollback(&mut self) -> Result<Stage, Error> {
+        let position = self.checked_position()?;
+        if position.row.is_none() && position.stage.phase == Phase::Original {
+            return Err(self.no_rollback(position.stage, "it has not begun"));
+        }
+        self.leased("rollback", |runner, lease| {
+            let facts = runner.facts()?;
+            facts.position.check_frozen(runner.def, &runner.ledger)?;
+            let stage = facts.position.stage;
+            match stage.phase {
+                Phase::Contracted => {
+                    return Err(runner.no_rollback(stage, "the old column is gone"))
+                }
+                Phase::Original if !facts.position.cleanup() => {
+                    let reason = match stage.pass {
+                        crate::phase::Pass::First => "there is nothing to go back to",
+                        crate::phase::Pass::Second => "the first pass's old column is gone",
+                    };
+                    return Err(runner.no_rollback(stage, reason));
+                }
+                _ => {}
+            }
+            let actions = runner.context(&facts).actions(Step::Rollback)?;
+            runner.run(lease, &facts, &actions)?;
+            Ok(runner.position()?.stage)
+        })
+    }
+
+    fn no_rollback(&self, stage: Stage, reason: &'static str) -> Error {
+        Error::NoRollback {
+            migration: self.def.id.to_owned(),
+            stage,
+            reason,
+        }
+    }
+
+    /// The actions of every step that is left in this pass. Reads only.
+    pub(crate) fn plan(&mut self) -> Result<Vec<Action>, Error> {
+        let position = self.checked_position()?;
+        if position.stage.phase == Phase::Contracted {
+            return Ok(Vec::new());
+        }
+        let mut facts = self.facts()?;
+        let mut out = Vec::new();
+        if position.cleanup() {
+            out.push(self.context(&facts).drop_new());
+        }
+        for step in Step::ALL {
+            if step == Step::Rollback || !position.pending(step) {
+                continue;
+            }
+            if let Some(starts) = step.starts_in() {
+                if facts.position.stage.phase < starts {
+                    facts.position.stage.phase = starts;
+                }
+            }
+            out.extend(self.context(&facts).actions(step)?);
+        }
+        Ok(out)
+    }
+}

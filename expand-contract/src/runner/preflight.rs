@@ -1,0 +1,168 @@
+//! Everything that can be known to go wrong is found before the first change.
+
+use super::backfill::reason;
+use super::{Facts, Runner};
+use crate::backend::session::{transaction, Session};
+use crate::catalogue::Table;
+use crate::definition::Conversion;
+use crate::error::{Error, While};
+use crate::phase::{Pass, Side};
+use crate::plan::{Active, Context};
+
+/// How many rows a conversion is tried on.
+const SAMPLE: u32 = 50;
+
+impl Runner<'_> {
+    /// Refuses what `expand` and the steps after it could not carry through. Changes nothing.
+    pub(super) fn preflight(&mut self, facts: &Facts) -> Result<(), Error> {
+        let table = &facts.table;
+        if table.primary_key.is_empty() || table.cursor.is_empty() {
+            return Err(Error::NoPrimaryKey {
+                table: table.name.to_string(),
+            });
+        }
+        let name = table.name.to_string();
+        if let Some((other, stage)) = self.ledger.other(self.s, &name)? {
+            return Err(Error::OtherMigration {
+                table: name,
+                other,
+                stage,
+            });
+        }
+        for change in &facts.changes {
+            self.names(facts, change)?;
+        }
+        let columns: Vec<(&str, bool)> = facts
+            .changes
+            .iter()
+            .map(|change| (change.from, change.conversion != Conversion::Identity))
+            .collect();
+        let obstacles = self.driver.obstacles(self.s, table, &columns)?;
+        if !obstacles.is_empty() {
+            return Err(Error::Obstacles {
+                table: name,
+                obstacles,
+            });
+        }
+        let cx = self.context(facts);
+        for change in &facts.changes {
+            self.conversion(&cx, table, change)?;
+        }
+        Ok(())
+    }
+
+    fn names(&mut self, facts: &Facts, change: &Active) -> Result<(), Error> {
+        let table = &facts.table;
+        if let Some(limit) = table.dialect.max_identifier_bytes() {
+            for name in [change.from, change.to] {
+                if name.len() > limit {
+                    return Err(Error::NameTooLong {
+                        name: name.to_owned(),
+                        limit,
+                    });
+                }
+            }
+        }
+        let taken = table.has(change.to);
+        // after a finished rollback the ledger has a row, but the columns of the migration are gone
+        let in_place = facts.position.stage.pass == Pass::First && change.from == change.to;
+        if taken && !in_place {
+            return Err(Error::BothColumns {
+                table: table.name.to_string(),
+                migration: self.def.id.to_owned(),
+                old: change.from.to_owned(),
+                new: change.to.to_owned(),
+                ledger: crate::ledger::place(table.dialect),
+            });
+        }
+        Ok(())
+    }
+
+    fn conversion(
+        &mut self,
+        cx: &Context<'_>,
+        table: &Table,
+        change: &Active,
+    ) -> Result<(), Error> {
+        let new_type = cx.new_type(change)?;
+        if change.frozen.default.is_some() && change.conversion == Conversion::Rust {
+            return Err(Error::Obstacles {
+                table: table.name.to_string(),
+                obstacles: vec![crate::error::Obstacle {
+                    column: change.from.to_owned(),
+                    kind: "default that only Rust can convert".to_owned(),
+                    name: change.frozen.default.clone().unwrap_or_default(),
+                }],
+            });
+        }
+        let quote = |name: &str| table.dialect.quote(name);
+        let (old, new) = (quote(change.from), quote(change.to));
+        let sql = cx.table.sql();
+        let fails = |direction, error: &Error| Error::Conversion {
+            column: change.def.new.to_owned(),
+            direction,
+            reason: reason(error),
+        };
+        // also a type that does not exist
+        let text = |expr: &str| cx.rules.text(expr);
+        let null = format!("SELECT {}", text(&self.driver.typed_null(&new_type)));
+        self.quiet(&null).map_err(|error| fails("up", &error))?;
+        let Some(up) = cx.convert(change, Side::Old, &old)? else {
+            return Ok(());
+        };
+        let up = text(&self.driver.as_type(&up, &new_type));
+        self.quiet(&format!("SELECT {up} FROM {sql} LIMIT 0"))
+            .map_err(|error| fails("up", &error))?;
+        if let Some(down) = cx.convert(change, Side::New, &new)? {
+            let down = text(&self.driver.as_type(&down, &change.frozen.old_type));
+            let null = self.driver.typed_null(&new_type);
+            self.quiet(&format!(
+                "SELECT {down} FROM (SELECT {null} AS {new}) q LIMIT 0"
+            ))
+            .map_err(|error| fails("down", &error))?;
+        }
+        if change.conversion == Conversion::Identity {
+            return Ok(());
+        }
+        self.sample(table, change, &old, &up)
+    }
+
+    // One value that does not convert is for the backfill to report; if none does, the conversion is wrong.
+    fn sample(&mut self, table: &Table, change: &Active, old: &str, up: &str) -> Result<(), Error> {
+        let keys: Vec<&str> = table.cursor.iter().map(|key| key.sql.as_str()).collect();
+        let order = keys.join(", ");
+        let (mut good, mut last) = (false, None);
+        for offset in 0..SAMPLE {
+            let sql = format!(
+                "SELECT {up} FROM (SELECT {old} FROM {} WHERE {old} IS NOT NULL ORDER BY {order} LIMIT 1 OFFSET {offset}) q",
+                table.sql()
+            );
+            match self.quiet(&sql) {
+                Ok(rows) if rows.is_empty() => break,
+                Ok(rows) if rows.iter().flatten().any(Option::is_some) => {
+                    good = true;
+                    break;
+                }
+                Ok(_) => {
+                    last.get_or_insert_with(|| "it gives NULL for every value tried".to_owned());
+                }
+                Err(error) => last = Some(reason(&error)),
+            }
+        }
+        match last {
+            Some(reason) if !good => Err(Error::Conversion {
+                column: change.def.new.to_owned(),
+                direction: "up",
+                reason,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    // in a transaction of its own, so that an error leaves nothing behind
+    fn quiet(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+        transaction(self.s, |s: &mut dyn Session| {
+            s.rows(sql, &[]).during("trying a conversion")
+        })
+    }
+}
