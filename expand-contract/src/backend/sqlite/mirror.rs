@@ -1,0 +1,149 @@
+//! SQLite: AFTER triggers, since `NEW` cannot be assigned to; `RETURNING` shows the row as it was before them.
+//!
+//! The statement of a trigger fires the others, so each acts only on a row that is not consistent: what it writes is.
+
+use crate::backend::mirror::Mirror;
+use crate::backend::rules::Rules;
+use crate::error::Error;
+use crate::plan::Context;
+
+use super::rules::Sqlite;
+
+fn trigger(cx: &Context<'_>, mirror: &Mirror<'_>, event: &str) -> String {
+    let quote = |name: &str| cx.table.dialect.quote(name);
+    let name = quote(&format!("~expand_contract_{}_{event}", mirror.tag));
+    match &cx.table.name.schema {
+        Some(schema) => format!("{}.{name}", quote(schema)),
+        None => name,
+    }
+}
+
+const FORWARD: [&str; 2] = ["insert_old", "update_old"];
+const BACKWARD: [&str; 2] = ["insert_new", "update_new"];
+const REFUSE: [&str; 2] = ["insert_both", "update_both"];
+
+/// Statements that install the triggers.
+pub(crate) fn install(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let mut out = forward(cx)?;
+    out.extend(backward(cx)?);
+    Ok(out)
+}
+
+fn forward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let quote = |name: &str| cx.table.dialect.quote(name);
+    let table = quote(&cx.table.name.name);
+    let this_row = this_row(cx);
+    let mut out = Vec::new();
+    for mirror in Mirror::all(cx) {
+        let (Some(up), Some(consistent)) = (mirror.up()?, mirror.consistent()?) else {
+            continue;
+        };
+        let (old, new) = (mirror.old("NEW"), mirror.new("NEW"));
+        let (old_kept, new_kept) = (mirror.old_kept(), mirror.new_kept()?);
+        let set = format!(
+            "UPDATE {table} SET {} = {up} WHERE {this_row}",
+            quote(mirror.change.to)
+        );
+        let whens = [
+            ("INSERT", format!("{new} IS NULL AND {old} IS NOT NULL")),
+            ("UPDATE", format!("NOT {old_kept} AND {new_kept}")),
+        ];
+        for (event, (kind, when)) in FORWARD.iter().zip(whens) {
+            out.push(format!(
+                "CREATE TRIGGER {} AFTER {kind} ON {table} WHEN {when} AND NOT {consistent} BEGIN {set}; END",
+                trigger(cx, &mirror, event)
+            ));
+        }
+        let message = Sqlite.literal(&format!(
+            "columns {} and {} of {} were given values that do not belong together: write one of the two, or both \
+             through expand-contract",
+            mirror.change.from, mirror.change.to, cx.table.name
+        ));
+        // (a row that comes with the old column's default counts as one that names only the new one)
+        let not_default = match &mirror.change.frozen.default {
+            Some(default) => format!(" AND {old} IS NOT ({default})"),
+            None => String::new(),
+        };
+        let whens = [
+            (
+                "INSERT",
+                format!("{new} IS NOT NULL AND {old} IS NOT NULL{not_default}"),
+            ),
+            ("UPDATE", format!("NOT {old_kept} AND NOT {new_kept}")),
+        ];
+        for (event, (kind, when)) in REFUSE.iter().zip(whens) {
+            out.push(format!(
+                "CREATE TRIGGER {} BEFORE {kind} ON {table} WHEN {when} AND NOT {consistent} \
+                 BEGIN SELECT RAISE(ABORT, {message}); END",
+                trigger(cx, &mirror, event)
+            ));
+        }
+    }
+    Ok(out)
+}
+
+/// Statements that install the triggers from the new column to the old one.
+pub(crate) fn backward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let quote = |name: &str| cx.table.dialect.quote(name);
+    let table = quote(&cx.table.name.name);
+    let this_row = this_row(cx);
+    let mut out = Vec::new();
+    for mirror in Mirror::all(cx) {
+        let (Some(down), Some(consistent)) = (mirror.down()?, mirror.consistent()?) else {
+            continue;
+        };
+        let (old, new) = (mirror.old("NEW"), mirror.new("NEW"));
+        let (old_kept, new_kept) = (mirror.old_kept(), mirror.new_kept()?);
+        let set = format!(
+            "UPDATE {table} SET {} = {down} WHERE {this_row}",
+            quote(mirror.change.from)
+        );
+        let defaulted = match &mirror.change.frozen.default {
+            Some(default) => format!("({old} IS NULL OR {old} IS ({default}))"),
+            None => format!("{old} IS NULL"),
+        };
+        let whens = [
+            ("INSERT", format!("{new} IS NOT NULL AND {defaulted}")),
+            ("UPDATE", format!("{old_kept} AND NOT {new_kept}")),
+        ];
+        for (event, (kind, when)) in BACKWARD.iter().zip(whens) {
+            out.push(format!(
+                "CREATE TRIGGER {} AFTER {kind} ON {table} WHEN {when} AND NOT {consistent} BEGIN {set}; END",
+                trigger(cx, &mirror, event)
+            ));
+        }
+    }
+    Ok(out)
+}
+
+/// The row of the trigger, by its primary key.
+fn this_row(cx: &Context<'_>) -> String {
+    let same = |column: &String| {
+        let column = cx.table.dialect.quote(column);
+        format!("{column} IS NEW.{column}")
+    };
+    let key: Vec<String> = cx.table.primary_key.iter().map(same).collect();
+    key.join(" AND ")
+}
+
+/// Statements that drop the triggers from the new column to the old one: nobody reads the old one any more.
+pub(crate) fn drop_backward(cx: &Context<'_>) -> Vec<String> {
+    drop_all(cx, &BACKWARD)
+}
+
+/// Statements that drop the triggers: SQLite refuses to drop a column that one mentions.
+pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
+    let events: Vec<&str> = [FORWARD, BACKWARD, REFUSE].concat();
+    drop_all(cx, &events)
+}
+
+fn drop_all(cx: &Context<'_>, events: &[&str]) -> Vec<String> {
+    Mirror::all(cx)
+        .flat_map(|mirror| {
+            events
+                .iter()
+                .map(|event| format!("DROP TRIGGER IF EXISTS {}", trigger(cx, &mirror, event)))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
