@@ -87,6 +87,8 @@ pub struct Status {
     pub stage: Stage,
     /// The old column misses what was written since `retire`; `rollback` goes on with copying it back.
     pub old_incomplete: bool,
+    /// The new column is left over from a rollback that was interrupted; `rollback` or `expand` drops it.
+    pub leftover: bool,
     /// Whether the ledger says so; otherwise it was read off the columns.
     pub in_ledger: bool,
     /// How often the phase has changed.
@@ -420,6 +422,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         table: row.map_or(table, |row| row.table.clone()),
         stage,
         old_incomplete: position.old_incomplete(),
+        leftover: position.cleanup(),
         in_ledger: row.is_some(),
         epoch: row.map_or(0, |row| row.epoch),
         backfilled: position.backfilled(),

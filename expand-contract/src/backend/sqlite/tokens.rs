@@ -494,7 +494,7 @@ mod tests {
             TABLE
         );
         let edited = edit(TABLE, "NOT NULL", &loose).unwrap();
-        assert!(edited.contains("\"NOT NULL\" TEXT,"), "{edited}");
+        assert!(edited.contains("\"NOT NULL\" TEXT /* , c INT */,"), "{edited}");
         let edited = edit(TABLE, "d", &loose).unwrap();
         assert!(edited.contains("INITIALLY DEFERRED,"), "{edited}");
     }
