@@ -135,7 +135,9 @@ pub enum Error {
         needed: &'static str,
     },
     /// Another migration of the same table is under way.
-    #[error("migration `{other}` of {table} is under way ({stage}): finish it or roll it back first")]
+    #[error(
+        "migration `{other}` of {table} is under way ({stage}): finish it or roll it back first"
+    )]
     OtherMigration {
         /// The table.
         table: String,

@@ -20,15 +20,15 @@ mod runner;
 mod state;
 mod text;
 
-pub use backend::{RunnerBackend, RunnerConnection, RustConversion};
 #[doc(hidden)]
 pub use backend::{
     Converter, Direction, Outcome, RawQuery, Request, RustConverter, Session, TextRow,
 };
+pub use backend::{RunnerBackend, RunnerConnection, RustConversion};
 pub use error::{Error, Obstacle, PoisonRow};
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;
-pub use state::{Snapshot, StatementError};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
+pub use state::{Snapshot, StatementError};

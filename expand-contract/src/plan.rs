@@ -436,7 +436,13 @@ impl Context<'_> {
     }
 
     fn verify(&self, step: Step) -> Result<Action, Error> {
-        let mut action = Action::new(step, "compare", Kind::Verify, self.rules.read_lock(), vec![]);
+        let mut action = Action::new(
+            step,
+            "compare",
+            Kind::Verify,
+            self.rules.read_lock(),
+            vec![],
+        );
         if let Some(differs) = self.differs()? {
             let table = self.table.sql();
             action.sql.push(format!(
@@ -532,9 +538,11 @@ impl Context<'_> {
                     && !index.covers(change.from, self.table.dialect)
             };
             if self.changes.iter().any(on_new) {
-                work.push(Work::Sql(
-                    self.rules.drop_index(self.table, &index.name, false),
-                ));
+                work.push(Work::Sql(self.rules.drop_index(
+                    self.table,
+                    &index.name,
+                    false,
+                )));
             }
         }
         // (the safety net's triggers are dropped before, its functions after the columns)

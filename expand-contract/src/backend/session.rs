@@ -167,7 +167,8 @@ where
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
         let mut values = Vec::with_capacity(row.field_count());
         for i in 0..row.field_count() {
-            let field = diesel::row::Row::get(row, i).ok_or("a row ended before its last column")?;
+            let field =
+                diesel::row::Row::get(row, i).ok_or("a row ended before its last column")?;
             values.push(match field.value() {
                 Some(value) => Some(<String as FromSql<Text, DB>>::from_sql(value)?),
                 None => None,

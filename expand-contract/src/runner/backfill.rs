@@ -76,7 +76,10 @@ impl Job<'_> {
     fn update(&self) -> Result<Option<String>, Error> {
         let reverse = self.direction == Direction::Reverse;
         Ok(self.cx.copy(reverse)?.map(|(set, condition)| {
-            format!("UPDATE {} SET {set} WHERE {condition} AND ", self.cx.table.sql())
+            format!(
+                "UPDATE {} SET {set} WHERE {condition} AND ",
+                self.cx.table.sql()
+            )
         }))
     }
 

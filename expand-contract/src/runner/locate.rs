@@ -120,7 +120,8 @@ pub(crate) fn locate(
                     "{name}, where some changes of migration `{}` are done and others are not",
                     def.id
                 ),
-                instead: "give the new changes a migration id or generation of their own".to_owned(),
+                instead: "give the new changes a migration id or generation of their own"
+                    .to_owned(),
             });
         }
         phase = Some(found);

@@ -4,14 +4,12 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
-use expand_contract::definition::{
-    ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr,
-};
+use expand_contract::definition::{ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr};
 use expand_contract::{Migrate, MigrateOn, PhaseCell, RunnerConnection};
 
 /// A database of its own for one test.
 pub trait Db: Sized {
-    type Conn: RunnerConnection;
+    type Conn: RunnerConnection + 'static;
     /// Whether it is PostgreSQL.
     const POSTGRES: bool;
     /// None where no server was given.
@@ -56,7 +54,10 @@ impl Db for Lite {
     }
 
     fn connect(&self) -> SqliteConnection {
-        SqliteConnection::establish(self.0.to_str().unwrap()).unwrap()
+        let mut conn = SqliteConnection::establish(self.0.to_str().unwrap()).unwrap();
+        conn.batch_execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 100")
+            .unwrap();
+        conn
     }
 
     fn text(conn: &mut SqliteConnection, sql: &str) -> Option<String> {
@@ -68,7 +69,11 @@ impl Db for Lite {
         let sql = "SELECT group_concat(sql, ';\n') AS x FROM (SELECT sql FROM sqlite_master \
                    WHERE sql IS NOT NULL AND name NOT LIKE 'expand_contract%' \
                    AND name NOT LIKE 'sqlite_%' ORDER BY name)";
-        diesel::sql_query(sql).get_result::<One>(conn).unwrap().x.unwrap()
+        diesel::sql_query(sql)
+            .get_result::<One>(conn)
+            .unwrap()
+            .x
+            .unwrap()
     }
 }
 
@@ -128,7 +133,11 @@ impl Db for Postgres {
             UNION ALL SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k \
               JOIN pg_namespace n ON n.oid = k.connamespace \
               WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract')) s";
-        diesel::sql_query(sql).get_result::<One>(conn).unwrap().x.unwrap()
+        diesel::sql_query(sql)
+            .get_result::<One>(conn)
+            .unwrap()
+            .x
+            .unwrap()
     }
 }
 
@@ -137,7 +146,10 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         if let Ok(mut admin) = PgConnection::establish(&format!("{}/postgres", self.base)) {
             admin
-                .batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
+                .batch_execute(&format!(
+                    "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+                    self.name
+                ))
                 .ok();
         }
     }
@@ -258,7 +270,12 @@ diesel::table! {
 use Part::{Column, Sql};
 
 migration!(Users, users::table, "users-mail", [rename("email", "mail")]);
-migration!(UsersNext, users::table, "users-note", [rename("note", "remark")]);
+migration!(
+    UsersNext,
+    users::table,
+    "users-note",
+    [rename("note", "remark")]
+);
 
 pub const SHA: ChangeDef = ChangeDef {
     old: "checksum",

@@ -45,8 +45,9 @@ fn columns(index: &Index) -> String {
     sql
 }
 
-fn check_name(rules: &Postgres, table: &Table, column: &str) -> String {
-    rules.copy_name(&format!("{}_{column}_nn", table.name.name), false)
+/// The CHECK that stands in for NOT NULL until that is set.
+pub(super) fn check_name(table: &Table, column: &str) -> String {
+    Postgres.copy_name(&format!("{}_{column}_nn", table.name.name), false)
 }
 
 impl Postgres {
@@ -57,7 +58,7 @@ impl Postgres {
         }
         let (table, name, column) = (
             cx.table.sql(),
-            quote(&check_name(self, cx.table, column)),
+            quote(&check_name(cx.table, column)),
             quote(column),
         );
         let add = Action::new(
@@ -82,7 +83,9 @@ impl Postgres {
             ))],
         );
         let set = vec![
-            Work::Sql(format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")),
+            Work::Sql(format!(
+                "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
+            )),
             Work::Sql(format!("ALTER TABLE {table} DROP CONSTRAINT {name}")),
         ];
         (vec![add, validate], set)
@@ -260,7 +263,10 @@ impl Rules for Postgres {
                 &self.copy_name(&index.name, false),
                 false,
             )));
-            let attached = cx.table.index(&name).is_some_and(|i| i.constraint.is_some());
+            let attached = cx
+                .table
+                .index(&name)
+                .is_some_and(|i| i.constraint.is_some());
             if let (Some(constraint), false) = (&index.constraint, attached) {
                 work.push(self.attach(cx.table, &name, constraint));
             }
@@ -313,11 +319,20 @@ impl Rules for Postgres {
             )));
         }
         let unique = cx.old_indexes().filter(|index| index.unique);
-        let pending = unique.map(|i| (i.name.clone(), self.copy_name(&i.name, true), i.constraint.is_some()));
-        let saved = cx
-            .saved
-            .iter()
-            .map(|saved| (saved.name.clone(), saved.copy.clone(), saved.constraint.is_some()));
+        let pending = unique.map(|i| {
+            (
+                i.name.clone(),
+                self.copy_name(&i.name, true),
+                i.constraint.is_some(),
+            )
+        });
+        let saved = cx.saved.iter().map(|saved| {
+            (
+                saved.name.clone(),
+                saved.copy.clone(),
+                saved.constraint.is_some(),
+            )
+        });
         for (name, copy, constraint) in saved.chain(pending) {
             let (name, copy) = (quote(&name), quote(&copy));
             renames.push(Work::Sql(if constraint {
@@ -408,7 +423,12 @@ impl Rules for Postgres {
             };
             work.push(Work::Sql(drop));
             let on_new = cx.index_on_new(index);
-            indexes.push(Work::Sql(self.create_index(cx.table, &on_new, &index.name, false)));
+            indexes.push(Work::Sql(self.create_index(
+                cx.table,
+                &on_new,
+                &index.name,
+                false,
+            )));
             if let Some(constraint) = &index.constraint {
                 indexes.push(self.attach(cx.table, &index.name, constraint));
             }

@@ -25,7 +25,11 @@ pub(super) fn create_sql(s: &mut dyn Session, name: &str) -> Result<Option<Strin
 }
 
 pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
-    if name.schema.as_deref().is_some_and(|schema| schema != "main") {
+    if name
+        .schema
+        .as_deref()
+        .is_some_and(|schema| schema != "main")
+    {
         return Err(Error::Unsupported {
             what: format!("{name}, a table of an attached database"),
             instead: "open that file as a connection of its own".to_owned(),
@@ -151,7 +155,11 @@ fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
         for mut row in rows {
             let column = word(&mut row, 0);
             expression |= word(&mut row, 1) == "-2";
-            let order = if word(&mut row, 2) == "1" { " DESC" } else { "" };
+            let order = if word(&mut row, 2) == "1" {
+                " DESC"
+            } else {
+                ""
+            };
             let collation = word(&mut row, 3);
             keys.push(IndexKey {
                 column,
@@ -231,7 +239,11 @@ pub(super) fn obstacles(
                 }
             }
         }
-        for constraint in text.constraints.iter().filter(|text| mentions(text, column)) {
+        for constraint in text
+            .constraints
+            .iter()
+            .filter(|text| mentions(text, column))
+        {
             add("table constraint", constraint);
         }
         for other in &text.columns {

@@ -59,7 +59,9 @@ impl Driver for File {
             .during("asking for SQLite's version")?;
         let found = rows.into_iter().flatten().flatten().next();
         let found = found.unwrap_or_default();
-        let mut parts = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut parts = found
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap_or(0));
         // DROP COLUMN is of 3.35
         if (parts.next(), parts.next()) >= (Some(3), Some(35)) {
             return Ok(());
@@ -187,10 +189,11 @@ impl Driver for File {
             Ok(n) => return Err(refuse(format!("{n} entries in the schema table"))),
             Err(error) => return Err(refuse(error.to_string())),
         }
-        self.check(s, name, column, &after).map_err(|error| match error {
-            Error::SchemaNotWritable { .. } => error,
-            other => refuse(other.to_string()),
-        })
+        self.check(s, name, column, &after)
+            .map_err(|error| match error {
+                Error::SchemaNotWritable { .. } => error,
+                other => refuse(other.to_string()),
+            })
     }
 
     fn old_transactions(&self, _s: &mut dyn Session) -> Result<Vec<String>, Error> {

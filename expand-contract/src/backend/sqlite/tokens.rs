@@ -204,8 +204,7 @@ impl TableText {
         // constraints may follow one another without a comma; from here to the end they are one text
         let constraint = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
         if constraint.iter().any(|keyword| first.is(keyword)) {
-            self.constraints
-                .push(sql[first.start..last.end].to_owned());
+            self.constraints.push(sql[first.start..last.end].to_owned());
             return Ok(());
         }
         let name = first
@@ -459,7 +458,17 @@ mod tests {
         let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(
             names,
-            ["id", "NOT NULL", "c", "d", "e", "f", "g", "h", "Weiße Größe"]
+            [
+                "id",
+                "NOT NULL",
+                "c",
+                "d",
+                "e",
+                "f",
+                "g",
+                "h",
+                "Weiße Größe"
+            ]
         );
         assert_eq!(table.constraints.len(), 2);
         let clauses = |name: &str| -> Vec<Clause> {
@@ -485,7 +494,10 @@ mod tests {
             default: None,
         };
         let edited = edit(TABLE, "c", &loose).unwrap();
-        assert!(edited.contains("c VARCHAR(10, 2) COLLATE NOCASE,"), "{edited}");
+        assert!(
+            edited.contains("c VARCHAR(10, 2) COLLATE NOCASE,"),
+            "{edited}"
+        );
         assert_eq!(
             edited.replace(
                 "c VARCHAR(10, 2) COLLATE NOCASE,",
@@ -494,7 +506,10 @@ mod tests {
             TABLE
         );
         let edited = edit(TABLE, "NOT NULL", &loose).unwrap();
-        assert!(edited.contains("\"NOT NULL\" TEXT /* , c INT */,"), "{edited}");
+        assert!(
+            edited.contains("\"NOT NULL\" TEXT /* , c INT */,"),
+            "{edited}"
+        );
         let edited = edit(TABLE, "d", &loose).unwrap();
         assert!(edited.contains("INITIALLY DEFERRED,"), "{edited}");
     }
@@ -531,7 +546,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for wrong in ["CREATE TABLE t", "CREATE TABLE t (a", "CREATE TABLE t (,)", "CREATE TABLE t (a \"b)"] {
+        for wrong in [
+            "CREATE TABLE t",
+            "CREATE TABLE t (a",
+            "CREATE TABLE t (,)",
+            "CREATE TABLE t (a \"b)",
+        ] {
             assert!(TableText::parse(wrong).is_err(), "{wrong}");
         }
         assert!(edit("CREATE TABLE t (a)", "b", &Edit::Replace(String::new())).is_err());
