@@ -585,3 +585,14 @@ on_every_database!(
     chain, rollbacks, retype, two_passes, odd_names, lossy, poison, rust_conversion, empty_tables;
     stopped_forwards, stopped_backwards
 );
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn pooled_connections_do() {
+    use diesel::r2d2::{ConnectionManager, Pool};
+    let manager = ConnectionManager::<diesel::SqliteConnection>::new(":memory:");
+    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let mut conn = pool.get().unwrap();
+    users::<Lite>(&mut conn, 4);
+    Users::migration().options(fast()).run(&mut conn).unwrap();
+}

@@ -191,8 +191,9 @@ impl Ledger {
         let target = self.target("migrations");
         // what was proved holds for the columns of one expand
         let proofs = match to.phase {
-            Phase::Original => "backfilled = 0, verified = 0, mismatches = NULL, ",
-            Phase::Expanded => "verified = 0, mismatches = NULL, ",
+            Phase::Original | Phase::Expanded => {
+                "backfilled = 0, verified = 0, mismatches = NULL, "
+            }
             _ => "",
         };
         let sql = format!(

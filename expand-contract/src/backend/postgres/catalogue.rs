@@ -380,7 +380,14 @@ fn dependents(
             ("pg_constraint", "f", _) => add("foreign key", named),
             ("pg_constraint", "i", _) => add("foreign key to the column", named),
             // their indexes were looked at
-            ("pg_constraint", "u" | "p" | "x", _) | ("pg_class", _, "i") => {}
+            ("pg_constraint", "u" | "p" | "x", _) => {}
+            // also where an expression or a condition names the column
+            ("pg_class", _, "i") => {
+                let index = table.index(&named);
+                if let Some(problem) = index.and_then(|index| index.problem.as_deref()) {
+                    add(problem, named);
+                }
+            }
             ("pg_class", _, "S") => add("sequence owned by the column", named),
             ("pg_attrdef", ..) if own_default => {}
             ("pg_attrdef", ..) => add("generated column", named),
