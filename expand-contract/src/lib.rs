@@ -23,6 +23,8 @@ mod runner;
 mod state;
 mod text;
 
+#[doc(hidden)]
+pub use backend::{Converter, RustConversion, RustConverter};
 pub use backend::{RunnerBackend, RunnerConnection};
 pub use ddl_type::DdlType;
 pub use error::{Error, Obstacle, PoisonRow};

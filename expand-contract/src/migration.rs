@@ -17,9 +17,12 @@ use crate::plan::Action;
 use crate::runner::{Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
 
-/// A table of `schema.rs` with changes. Implemented by `#[derive(Migrate)]` on a model of it, or by
-/// `#[expand_contract::migrate]` on the table.
-pub trait Migrate: Table + HasTable<Table = Self> + 'static {
+/// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
+/// `#[expand_contract::migrate]` implement it.
+pub trait Migrate: Sized + 'static {
+    /// The table of `schema.rs`.
+    type Table: Table + HasTable<Table = Self::Table>;
+
     /// The process-wide phase.
     #[doc(hidden)]
     fn cell() -> &'static PhaseCell;
@@ -31,7 +34,7 @@ pub trait Migrate: Table + HasTable<Table = Self> + 'static {
 }
 
 /// A [`Migrate`] that connections of type `C` can run. Implemented by the derive.
-pub trait MigrateOn<C: RunnerConnection>: Migrate + QueryFragment<C::Backend> {
+pub trait MigrateOn<C: RunnerConnection>: Migrate<Table: QueryFragment<C::Backend>> {
     /// One for each change that is converted in Rust.
     #[doc(hidden)]
     fn converters() -> Vec<Box<dyn Converter<C>>> {
@@ -85,6 +88,8 @@ pub struct Status {
     pub stage: Stage,
     /// The old column misses what was written since `retire`; `rollback` goes on with copying it back.
     pub old_incomplete: bool,
+    /// The new column is left over from a rollback that was interrupted; `rollback` or `expand` drops it.
+    pub leftover: bool,
     /// Whether the ledger says so; otherwise it was read off the columns.
     pub in_ledger: bool,
     /// How often the phase has changed.
@@ -255,7 +260,14 @@ impl<M: Migrate, S> Migration<M, S> {
             let pass = runner.checked_position()?.stage.pass;
             for next in Step::ALL.into_iter().take_while(|next| *next <= step) {
                 // the first pass's contract ends in the second pass, which nobody asked for yet
-                if runner.checked_position()?.stage.pass == pass {
+                let position = runner.checked_position()?;
+                let done = next < step
+                    && match next {
+                        Step::Backfill => position.backfilled(),
+                        Step::Verify => position.verified(),
+                        _ => false,
+                    };
+                if position.stage.pass == pass && !done {
                     runner.step(next)?;
                 }
             }
@@ -388,7 +400,7 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    let table = <M as HasTable>::table();
+    let table = <M::Table as HasTable>::table();
     let sql = <C::Backend as RunnerBackend>::render(&table).during("reading the table's name")?;
     parse_table_name(&sql)
 }
@@ -418,6 +430,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         table: row.map_or(table, |row| row.table.clone()),
         stage,
         old_incomplete: position.old_incomplete(),
+        leftover: position.cleanup(),
         in_ledger: row.is_some(),
         epoch: row.map_or(0, |row| row.epoch),
         backfilled: position.backfilled(),

@@ -2,9 +2,9 @@
 #![allow(missing_docs)]
 use diesel::sql_query;
 use expand_contract::__private::Dialect;
-use expand_contract::Migrate as _;
 use expand_contract::phase::{Phase, Stage};
 use expand_contract::prelude::*;
+use expand_contract::Migrate as _;
 use expand_contract::Snapshot;
 use tests::postgres::PgDatabase;
 

@@ -83,6 +83,8 @@ pub(super) fn migration(
 
         #[automatically_derived]
         impl #private::Migrate for #table::table {
+            type Table = #table::table;
+
             fn cell() -> &'static #private::PhaseCell {
                 &__EXPAND_CONTRACT_PHASE
             }

@@ -63,6 +63,10 @@ pub(crate) trait Driver: Sync {
     ) -> Result<bool, Error>;
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
+    /// Whether someone is in the middle of an index build on the table, during which a runner cannot renew its lease.
+    fn is_building(&self, _s: &mut dyn Session, _table: &Table) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Who holds locks on the table.
     fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
     /// Whether the error may go away by itself.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::table;
+use crate::backend::driver::Driver;
 use crate::backend::session::{transaction, Session, BIND};
+use crate::catalogue::Table;
 use crate::error::{Error, While};
 
 /// The right to work on a table, until someone with a higher token takes it.
@@ -53,25 +55,31 @@ impl Lease {
     /// Whether it stands still is judged by its counter and this process's own clock: no clocks are compared.
     pub(crate) fn acquire(
         s: &mut dyn Session,
-        name: &str,
+        driver: &dyn Driver,
+        of: &Table,
         holder: &str,
         patience: Duration,
     ) -> Result<Self, Error> {
+        let name = &of.name.to_string();
         let runners = table(s.dialect(), "runners");
         let mut watched: Option<(i64, i64, Instant)> = None;
+        let mut tries = 0;
         loop {
             let seen = look(s, name)?;
             let condition = match &seen {
                 None => None,
                 Some(seen) if !seen.held => Some(seen),
                 Some(seen) => {
+                    let active = || {
+                        Err(Error::RunnerActive {
+                            table: name.clone(),
+                            holder: seen.holder.clone(),
+                        })
+                    };
                     let since = match watched {
                         Some((token, renewals, since)) => {
                             if (token, renewals) != (seen.token, seen.renewals) {
-                                return Err(Error::RunnerActive {
-                                    table: name.to_owned(),
-                                    holder: seen.holder.clone(),
-                                });
+                                return active();
                             }
                             since
                         }
@@ -81,6 +89,9 @@ impl Lease {
                     if since.elapsed() < patience {
                         std::thread::sleep((patience / 10).min(Duration::from_millis(500)));
                         continue;
+                    }
+                    if driver.is_building(s, of)? {
+                        return active();
                     }
                     Some(seen)
                 }
@@ -101,7 +112,16 @@ impl Lease {
             };
             let taken = transaction(s, |s| {
                 s.execute(&sql, &names).during("taking the runner's lease")
-            })?;
+            });
+            let taken = match taken {
+                // someone else writes at this moment
+                Err(error) if driver.is_busy(&error) && tries < 50 => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(20));
+                    continue;
+                }
+                result => result?,
+            };
             if taken == 1 {
                 return Ok(Lease {
                     table: name.to_owned(),
@@ -140,6 +160,11 @@ impl Lease {
             table(s.dialect(), "runners"),
             self.token
         );
-        s.execute(&sql, &[Some(self.table.clone())]).ok();
+        for _ in 0..5 {
+            if s.execute(&sql, &[Some(self.table.clone())]).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The library's own tables in the user's database. No other module writes to them.
 
+mod cursor;
 mod lease;
 mod schema;
 mod store;

@@ -26,7 +26,7 @@ pub(crate) fn table(dialect: Dialect, name: &str) -> String {
 const TABLES: [(&str, &str); 10] = [
     ("meta", "version integer NOT NULL"),
     // never holds a row: it is locked
-    ("gate", "nothing integer"),
+    ("gate", "unused integer"),
     (
         "migrations",
         "id text NOT NULL, generation integer NOT NULL, table_name text NOT NULL, pass integer NOT NULL, \

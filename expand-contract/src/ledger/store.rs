@@ -29,10 +29,10 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     dialect: Dialect,
-    def: &'static MigrationDef,
+    pub(super) def: &'static MigrationDef,
 }
 
-fn text(value: &str) -> Option<String> {
+pub(super) fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
@@ -89,15 +89,23 @@ impl Ledger {
         format!("{:016x}", hash(&definition(self.def, self.dialect)))
     }
 
-    fn table(&self, name: &str) -> String {
+    pub(super) fn table(&self, name: &str) -> String {
         table(self.dialect, name)
     }
 
-    fn me(&self) -> String {
+    // the name by which ON CONFLICT … SET knows the row that is there: PostgreSQL takes no schema here
+    fn target(&self, name: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => name.to_owned(),
+            Dialect::Sqlite => self.table(name),
+        }
+    }
+
+    pub(super) fn me(&self) -> String {
         format!("id = {BIND} AND generation = {}", self.def.generation)
     }
 
-    fn id(&self) -> Option<String> {
+    pub(super) fn id(&self) -> Option<String> {
         text(self.def.id)
     }
 
@@ -180,10 +188,12 @@ impl Ledger {
         (old_incomplete, cleanup): (bool, bool),
     ) -> Result<(), Error> {
         let migrations = self.table("migrations");
+        let target = self.target("migrations");
         // what was proved holds for the columns of one expand
         let proofs = match to.phase {
-            Phase::Original => "backfilled = 0, verified = 0, mismatches = NULL, ",
-            Phase::Expanded => "verified = 0, mismatches = NULL, ",
+            Phase::Original | Phase::Expanded => {
+                "backfilled = 0, verified = 0, mismatches = NULL, "
+            }
             _ => "",
         };
         let sql = format!(
@@ -194,19 +204,11 @@ impl Ledger {
              definition = excluded.definition, definition_hash = excluded.definition_hash, reads = excluded.reads, \
              writes = excluded.writes, runner = excluded.runner, pass = excluded.pass, {proofs}\
              old_incomplete = excluded.old_incomplete, cleanup = excluded.cleanup, \
-             epoch = {migrations}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
+             epoch = {target}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
             self.def.generation,
             pass(to),
             i32::from(old_incomplete),
             i32::from(cleanup),
-        )
-        .replace(
-            &format!("{migrations}.epoch"),
-            // PostgreSQL takes the bare name of the target here
-            match self.dialect {
-                Dialect::Postgres => "migrations.epoch",
-                Dialect::Sqlite => "expand_contract_migrations.epoch",
-            },
         );
         let binds = [
             self.id(),
@@ -271,7 +273,8 @@ impl Ledger {
         self.set(
             s,
             &format!(
-                "verified = {}, mismatches = {mismatches}",
+                // rows that differ are for another backfill to repair
+                "verified = {0}, mismatches = {mismatches}, backfilled = CASE WHEN {0} = 1 THEN backfilled ELSE 0 END",
                 i32::from(mismatches == 0)
             ),
         )
@@ -437,10 +440,7 @@ impl Ledger {
         direction: &str,
         rows: u64,
     ) -> Result<(), Error> {
-        let progress = match self.dialect {
-            Dialect::Postgres => "progress",
-            Dialect::Sqlite => "expand_contract_progress",
-        };
+        let progress = self.target("progress");
         let sql = format!(
             "INSERT INTO {} (id, direction, generation, rows_changed, batches) VALUES ({BIND}, {BIND}, {}, {rows}, 1) \
              ON CONFLICT (id, generation, direction) DO UPDATE SET \
@@ -451,110 +451,6 @@ impl Ledger {
         );
         s.execute(&sql, &[self.id(), text(direction)])
             .during("recording progress")?;
-        Ok(())
-    }
-
-    /// The stored key of a slot; none: before the first row.
-    pub(crate) fn cursor(
-        &self,
-        s: &mut dyn Session,
-        slot: &str,
-    ) -> Result<Option<Vec<Option<String>>>, Error> {
-        let sql = format!(
-            "SELECT CAST(value AS text) FROM {} WHERE {} AND slot = {BIND} ORDER BY position",
-            self.table("cursors"),
-            self.me()
-        );
-        let rows = s
-            .rows(&sql, &[self.id(), text(slot)])
-            .during("reading the cursor")?;
-        let values: Vec<Option<String>> = rows.into_iter().flatten().collect();
-        Ok((!values.is_empty()).then_some(values))
-    }
-
-    /// Stores the key of a slot.
-    pub(crate) fn set_cursor(
-        &self,
-        s: &mut dyn Session,
-        slot: &str,
-        key: &[Option<String>],
-    ) -> Result<(), Error> {
-        self.clear_cursor(s, slot)?;
-        for (position, value) in key.iter().enumerate() {
-            let sql = format!(
-                "INSERT INTO {} (id, slot, value, generation, position) VALUES ({BIND}, {BIND}, {BIND}, {}, {position})",
-                self.table("cursors"),
-                self.def.generation
-            );
-            s.execute(&sql, &[self.id(), text(slot), value.clone()])
-                .during("storing the cursor")?;
-        }
-        Ok(())
-    }
-
-    /// Stores the first row of a query as the key of a slot, each value with the type it has. Whether there was a row.
-    ///
-    /// `query` has columns `k0`, `k1` … (SQLite).
-    pub(crate) fn set_cursor_from(
-        &self,
-        s: &mut dyn Session,
-        slot: &str,
-        query: &str,
-        width: usize,
-    ) -> Result<bool, Error> {
-        self.clear_cursor(s, slot)?;
-        let positions: Vec<String> = (0..width).map(|p| format!("SELECT {p} AS p")).collect();
-        let values: Vec<String> = (0..width).map(|p| format!("WHEN {p} THEN k{p}")).collect();
-        let sql = format!(
-            "INSERT INTO {} (id, slot, generation, position, value) \
-             SELECT {BIND}, {BIND}, {}, p, CASE p {} END FROM ({query}), ({})",
-            self.table("cursors"),
-            self.def.generation,
-            values.join(" "),
-            positions.join(" UNION ALL ")
-        );
-        let stored = s
-            .execute(&sql, &[self.id(), text(slot)])
-            .during("storing the cursor")?;
-        Ok(stored > 0)
-    }
-
-    /// A scalar sub-select for one value of a slot's key (SQLite). `id`: the migration's id as a literal.
-    pub(crate) fn cursor_value(&self, id: &str, slot: &str, position: usize) -> String {
-        format!(
-            "(SELECT value FROM {} WHERE id = {id} AND generation = {} AND slot = '{slot}' AND position = {position})",
-            self.table("cursors"),
-            self.def.generation
-        )
-    }
-
-    /// Moves the key of one slot to another.
-    pub(crate) fn move_cursor(
-        &self,
-        s: &mut dyn Session,
-        from: &str,
-        to: &str,
-    ) -> Result<(), Error> {
-        self.clear_cursor(s, to)?;
-        let sql = format!(
-            "UPDATE {} SET slot = {BIND} WHERE {} AND slot = {BIND}",
-            self.table("cursors"),
-            self.me()
-        );
-        s.execute(&sql, &[text(to), self.id(), text(from)])
-            .during("moving the cursor")?;
-        Ok(())
-    }
-
-    /// Back to before the first row.
-    pub(crate) fn clear_cursor(&self, s: &mut dyn Session, slot: &str) -> Result<(), Error> {
-        let sql = format!(
-            "DELETE FROM {} WHERE {} AND slot = {BIND}",
-            self.table("cursors"),
-            self.me()
-        );
-        s.execute(&sql, &[self.id(), text(slot)])
-            .during("clearing the cursor")?;
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl Runner<'_> {
                     self.note(lease, action)?;
                 }
                 Kind::AwaitSnapshots => {
-                    self.await_snapshots()?;
+                    self.await_snapshots(lease)?;
                     self.note(lease, action)?;
                 }
             }
@@ -143,7 +143,7 @@ impl Runner<'_> {
         }
     }
 
-    fn await_snapshots(&mut self) -> Result<(), Error> {
+    fn await_snapshots(&mut self, lease: &Lease) -> Result<(), Error> {
         let since = Instant::now();
         let before = self.driver.old_transactions(self.s)?;
         loop {
@@ -158,6 +158,7 @@ impl Runner<'_> {
                     blockers: names.join(", "),
                 });
             }
+            self.in_transaction(lease, |_| Ok(()))?;
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -147,8 +147,8 @@ impl<'r> Runner<'r> {
         let exists = ledger::version(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
         ledger::ensure(self.s)?;
-        let (name, who) = (table.name.to_string(), self.options.who());
-        let lease = Lease::acquire(self.s, &name, &who, self.options.lease)?;
+        let who = self.options.who();
+        let lease = Lease::acquire(self.s, self.driver, &table, &who, self.options.lease)?;
         let result = work(self, &lease);
         // after a lost connection this fails, and the lease runs out
         lease.release(self.s);
@@ -172,8 +172,11 @@ impl<'r> Runner<'r> {
                 runner.finish_rollback(lease)?;
             }
             let facts = runner.facts()?;
-            if step == Step::Expand {
-                runner.preflight(&facts)?;
+            match step {
+                Step::Expand => runner.preflight(&facts)?,
+                // what was added to the old column in the meantime
+                Step::Backfill | Step::Retire | Step::Contract => runner.obstacles(&facts)?,
+                Step::Verify | Step::Switch | Step::Rollback => {}
             }
             let actions = runner.context(&facts).actions(step)?;
             runner.run(lease, &facts, &actions)?;

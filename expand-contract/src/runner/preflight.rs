@@ -5,7 +5,7 @@ use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::definition::Conversion;
-use crate::error::{Error, While};
+use crate::error::{Error, Obstacle, While};
 use crate::phase::{Pass, Side};
 use crate::plan::{Active, Context};
 
@@ -32,23 +32,41 @@ impl Runner<'_> {
         for change in &facts.changes {
             self.names(facts, change)?;
         }
-        let columns: Vec<(&str, bool)> = facts
-            .changes
-            .iter()
-            .map(|change| (change.from, change.conversion != Conversion::Identity))
-            .collect();
-        let obstacles = self.driver.obstacles(self.s, table, &columns)?;
-        if !obstacles.is_empty() {
-            return Err(Error::Obstacles {
-                table: name,
-                obstacles,
-            });
-        }
+        self.obstacles(facts)?;
         let cx = self.context(facts);
         for change in &facts.changes {
             self.conversion(&cx, table, change)?;
         }
         Ok(())
+    }
+
+    /// Refuses a table on whose old columns there is something that cannot be carried.
+    pub(super) fn obstacles(&mut self, facts: &Facts) -> Result<(), Error> {
+        let table = &facts.table;
+        let columns: Vec<(&str, bool)> = facts
+            .changes
+            .iter()
+            .map(|change| (change.from, change.conversion != Conversion::Identity))
+            .collect();
+        let mut obstacles = self.driver.obstacles(self.s, table, &columns)?;
+        for change in facts.changes.iter().filter(|change| !change.def.lossless) {
+            // two old values may become one
+            let unique = table.indexes.iter().filter(|index| {
+                index.unique && index.problem.is_none() && index.covers(change.from, table.dialect)
+            });
+            obstacles.extend(unique.map(|index| Obstacle {
+                column: change.from.to_owned(),
+                kind: "unique index under a conversion that is not lossless".to_owned(),
+                name: index.name.clone(),
+            }));
+        }
+        if obstacles.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Obstacles {
+            table: table.name.to_string(),
+            obstacles,
+        })
     }
 
     fn names(&mut self, facts: &Facts, change: &Active) -> Result<(), Error> {
@@ -88,7 +106,7 @@ impl Runner<'_> {
         if change.frozen.default.is_some() && change.conversion == Conversion::Rust {
             return Err(Error::Obstacles {
                 table: table.name.to_string(),
-                obstacles: vec![crate::error::Obstacle {
+                obstacles: vec![Obstacle {
                     column: change.from.to_owned(),
                     kind: "default that only Rust can convert".to_owned(),
                     name: change.frozen.default.clone().unwrap_or_default(),

@@ -193,7 +193,7 @@ fn indexes(s: &mut dyn Session, id: &str) -> Result<Vec<Index>, Error> {
          (con.oid IS NOT NULL)::text, (coalesce(con.condeferrable, false))::text, \
          (coalesce(con.condeferred, false))::text, am.amname::text, (i.indpred IS NOT NULL)::text, \
          (i.indexprs IS NOT NULL)::text, array_to_string(c.reloptions, ', '), ts.spcname::text, \
-         coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false'), i.indexrelid::text, i.indisexclusion::text \
+         coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false'), i.indexrelid::text, i.indisexclusion::text, i.indisreplident::text \
          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam \
          LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.contype IN ('u', 'p', 'x') \
          LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace \
@@ -219,6 +219,8 @@ fn indexes(s: &mut dyn Session, id: &str) -> Result<Vec<Index>, Error> {
             Some("primary key")
         } else if exclusion {
             Some("exclusion constraint")
+        } else if flag(&mut row, 15) {
+            Some("replica identity index")
         } else if flag(&mut row, 9) {
             Some("expression index")
         } else if flag(&mut row, 8) {
@@ -372,11 +374,20 @@ fn dependents(
         let (own_default, name) = (flag(&mut row, 4), word(&mut row, 5));
         let named = if name.is_empty() { text } else { name };
         match (class.as_str(), constraint.as_str(), relation.as_str()) {
+            // left by a step that was interrupted
+            ("pg_constraint", "c", _) if named == super::rules::check_name(table, column) => {}
             ("pg_constraint", "c", _) => add("CHECK constraint", named),
             ("pg_constraint", "f", _) => add("foreign key", named),
             ("pg_constraint", "i", _) => add("foreign key to the column", named),
             // their indexes were looked at
-            ("pg_constraint", "u" | "p" | "x", _) | ("pg_class", _, "i") => {}
+            ("pg_constraint", "u" | "p" | "x", _) => {}
+            // also where an expression or a condition names the column
+            ("pg_class", _, "i") => {
+                let index = table.index(&named);
+                if let Some(problem) = index.and_then(|index| index.problem.as_deref()) {
+                    add(problem, named);
+                }
+            }
             ("pg_class", _, "S") => add("sequence owned by the column", named),
             ("pg_attrdef", ..) if own_default => {}
             ("pg_attrdef", ..) => add("generated column", named),

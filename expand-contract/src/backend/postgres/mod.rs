@@ -134,32 +134,31 @@ impl Driver for Server {
         mode: &str,
         timeout: Duration,
     ) -> Result<bool, Error> {
+        let sql = table.sql();
+        let setting = "(SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout')";
+        // shorter than half of it: else the detector may end an application's transaction instead of this one
+        let short = format!(
+            "PERFORM set_config('lock_timeout', greatest(1, least({}, {setting} / 2))::text, true); ",
+            timeout.as_millis().max(1)
+        );
         let mut locks = String::new();
-        let millis = timeout.as_millis().max(1);
-        // always gate before table
-        if gate {
-            locks.push_str(&format!(
-                "SET LOCAL lock_timeout = {millis}; \
-                 LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE; "
-            ));
-        }
         if mode != "none" {
             // Autovacuum gives way to a waiter only after `deadlock_timeout`. This mode is in its way and in that of
             // no reader or writer, so it can wait for that long; then the stronger one needs no patience.
-            let patience =
-                "(SELECT setting::int * 2 + 500 FROM pg_settings WHERE name = 'deadlock_timeout')";
-            let sql = table.sql();
             locks.push_str(&format!(
-                "PERFORM set_config('lock_timeout', {patience}::text, true); \
+                "PERFORM set_config('lock_timeout', ({setting} * 2 + 500)::text, true); \
                  LOCK TABLE ONLY {sql} IN SHARE UPDATE EXCLUSIVE MODE; "
             ));
-            if mode != "SHARE UPDATE EXCLUSIVE" {
-                locks.push_str(&format!(
-                    "SET LOCAL lock_timeout = {millis}; LOCK TABLE ONLY {sql} IN {mode} MODE; "
-                ));
-            }
         }
-        if locks.is_empty() {
+        locks.push_str(&short);
+        // the gate always comes before a lock that a pinned transaction could wait for
+        if gate {
+            locks.push_str("LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE; ");
+        }
+        if !matches!(mode, "none" | "SHARE UPDATE EXCLUSIVE") {
+            locks.push_str(&format!("LOCK TABLE ONLY {sql} IN {mode} MODE; "));
+        }
+        if mode == "none" && !gate {
             return Ok(true);
         }
         // by condition name: messages are translated, and Diesel does not hand on the code
@@ -185,6 +184,21 @@ impl Driver for Server {
                 .during("taking the gate")?;
         }
         Ok(())
+    }
+
+    fn is_building(&self, s: &mut dyn Session, table: &Table) -> Result<bool, Error> {
+        // held for as long as a concurrent index build takes
+        let sql = format!(
+            "SELECT 'x' FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted \
+             AND l.pid <> pg_backend_pid() AND l.relation = ({BIND}::text)::oid \
+             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND coalesce(a.backend_type, '') <> 'autovacuum worker'"
+        );
+        let rows = s
+            .rows(&sql, &[Some(table.id.clone())])
+            .during("looking for an index build")?;
+        Ok(!rows.is_empty())
     }
 
     fn blockers(&self, s: &mut dyn Session, table: &Table) -> String {

@@ -45,8 +45,9 @@ fn columns(index: &Index) -> String {
     sql
 }
 
-fn check_name(rules: &Postgres, table: &Table, column: &str) -> String {
-    rules.copy_name(&format!("{}_{column}_nn", table.name.name), false)
+/// The CHECK that stands in for NOT NULL until that is set.
+pub(super) fn check_name(table: &Table, column: &str) -> String {
+    Postgres.copy_name(&format!("{}_{column}_nn", table.name.name), false)
 }
 
 impl Postgres {
@@ -57,7 +58,7 @@ impl Postgres {
         }
         let (table, name, column) = (
             cx.table.sql(),
-            quote(&check_name(self, cx.table, column)),
+            quote(&check_name(cx.table, column)),
             quote(column),
         );
         let add = Action::new(

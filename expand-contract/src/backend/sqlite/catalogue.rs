@@ -1,6 +1,7 @@
 //! What SQLite's schema says about a table.
 
-use super::tokens::{mentions, Clause, TableText};
+use super::definition::{Clause, TableText};
+use super::tokens::mentions;
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{Column, Index, IndexKey, KeyColumn, Table};
 use crate::definition::{Dialect, TableName};

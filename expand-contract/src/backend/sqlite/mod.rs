@@ -1,6 +1,7 @@
 //! SQLite.
 
 mod catalogue;
+pub(crate) mod definition;
 pub(crate) mod rules;
 pub(crate) mod tokens;
 
@@ -14,8 +15,8 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::plan::{Definition, Work};
+use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
-use tokens::Edit;
 
 super::runner_backend!(diesel::sqlite::Sqlite, Dialect::Sqlite);
 
@@ -165,7 +166,7 @@ impl Driver for File {
                 },
             },
         );
-        let after = tokens::edit(&before, column, &edit)
+        let after = definition::edit(&before, column, &edit)
             .map_err(|why| refuse(format!("its definition has {}", why.0)))?;
         if after == before {
             return Ok(());
@@ -310,11 +311,11 @@ impl File {
             table: table.to_owned(),
             reason,
         };
-        let text = tokens::TableText::parse(wanted).map_err(|why| refuse(why.0))?;
+        let text = TableText::parse(wanted).map_err(|why| refuse(why.0))?;
         let not_null = text.column(column).is_some_and(|text| {
             text.clauses
                 .iter()
-                .any(|(clause, ..)| *clause == tokens::Clause::NotNull)
+                .any(|(clause, ..)| *clause == Clause::NotNull)
         });
         let sql = format!(
             "SELECT CAST(\"notnull\" AS TEXT) FROM pragma_table_info({BIND}) WHERE lower(name) = lower({BIND})"

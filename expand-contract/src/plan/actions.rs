@@ -1,0 +1,293 @@
+//! The actions of the steps, as far as they are the same everywhere.
+
+use super::{Action, Active, Context, Kind, Work};
+use crate::catalogue::Index;
+use crate::definition::{Conversion, Dialect};
+use crate::error::Error;
+use crate::phase::{Phase, Stage, Step};
+
+impl Context<'_> {
+    /// The indexes that contain a column of the pass's start.
+    pub(crate) fn old_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.table.indexes.iter().filter(|index| {
+            self.changes
+                .iter()
+                .any(|change| index.covers(change.from, self.table.dialect))
+        })
+    }
+
+    /// The index's column list with the new columns in the old ones' places.
+    pub(crate) fn index_on_new(&self, index: &Index) -> Index {
+        let mut copy = index.clone();
+        for change in self.changes {
+            let same = |name: &str| match self.table.dialect {
+                Dialect::Sqlite => name.eq_ignore_ascii_case(change.from),
+                Dialect::Postgres => name == change.from,
+            };
+            for key in copy.keys.iter_mut().filter(|key| same(&key.column)) {
+                key.column = change.to.to_owned();
+                if change.conversion != Conversion::Identity {
+                    key.typed = String::new();
+                }
+            }
+            for name in copy.included.iter_mut().filter(|name| same(name)) {
+                *name = change.to.to_owned();
+            }
+        }
+        copy
+    }
+
+    /// The actions of a step from here.
+    pub(crate) fn actions(&self, step: Step) -> Result<Vec<Action>, Error> {
+        match step {
+            Step::Expand => self.expand(),
+            Step::Backfill => self.backfill(),
+            Step::Verify => Ok(vec![self.verify(step)?]),
+            Step::Switch => self.switch(),
+            Step::Retire => self.rules.retire(self),
+            Step::Contract => self.rules.contract(self),
+            Step::Rollback => self.rollback(),
+        }
+    }
+
+    fn expand(&self) -> Result<Vec<Action>, Error> {
+        let mut work = vec![Work::Freeze];
+        for change in self.changes {
+            for sql in self.rules.add_column(self, change)? {
+                work.push(Work::Sql(sql));
+            }
+        }
+        // (the safety net's functions and triggers go here, before the phase is published)
+        let mut publish = self.publish(Step::Expand, Phase::Expanded, work);
+        publish.name = "add the new columns and publish".to_owned();
+        Ok(vec![publish])
+    }
+
+    fn backfill(&self) -> Result<Vec<Action>, Error> {
+        let mut actions = vec![self.copy_rows(Step::Backfill, false)?];
+        actions.extend(self.plain_copies(Step::Backfill));
+        actions.push(Action::new(
+            Step::Backfill,
+            "analyze",
+            Kind::Ddl,
+            self.rules.analyze_lock(),
+            vec![Work::Sql(format!("ANALYZE {}", self.table.sql()))],
+        ));
+        Ok(actions)
+    }
+
+    /// Plain copies of all indexes with an old column that have none yet.
+    fn plain_copies(&self, step: Step) -> Vec<Action> {
+        self.old_indexes()
+            .filter_map(|index| {
+                let name = self.rules.copy_name(&index.name, false);
+                let mut copy = self.index_on_new(index);
+                copy.unique = false;
+                self.create_index(step, &copy, &name)
+            })
+            .collect()
+    }
+
+    /// The action that creates an index unless it is there.
+    pub(crate) fn create_index(&self, step: Step, index: &Index, name: &str) -> Option<Action> {
+        let found = self.table.index(name);
+        if found.is_some_and(|found| found.valid) {
+            return None;
+        }
+        let mut work = Vec::new();
+        if found.is_some() {
+            work.push(Work::Sql(self.rules.drop_index(self.table, name, true)));
+        }
+        work.push(Work::Sql(
+            self.rules.create_index(self.table, index, name, true),
+        ));
+        Some(Action::new(
+            step,
+            format!("create index {name}"),
+            self.rules.index_kind(),
+            self.rules.index_lock(),
+            work,
+        ))
+    }
+
+    fn copy_rows(&self, step: Step, reverse: bool) -> Result<Action, Error> {
+        let name = if reverse { "copy back" } else { "copy" };
+        let mut action = Action::new(
+            step,
+            name,
+            Kind::Backfill { reverse },
+            self.rules.row_lock(),
+            vec![],
+        );
+        if let Some((set, condition)) = self.copy(reverse)? {
+            let table = self.table.sql();
+            action.sql.push(format!(
+                "UPDATE {table} SET {set} WHERE <key range> AND {condition}"
+            ));
+        }
+        for change in self.rust_changes() {
+            action.sql.push(format!(
+                "-- {} is converted in Rust and written by compare-and-swap",
+                change.to
+            ));
+        }
+        Ok(action)
+    }
+
+    pub(crate) fn rust_changes(&self) -> impl Iterator<Item = &Active> {
+        self.changes
+            .iter()
+            .filter(|change| change.conversion == Conversion::Rust)
+    }
+
+    fn verify(&self, step: Step) -> Result<Action, Error> {
+        let mut action = Action::new(
+            step,
+            "compare",
+            Kind::Verify,
+            self.rules.read_lock(),
+            vec![],
+        );
+        if let Some(differs) = self.differs()? {
+            let table = self.table.sql();
+            action.sql.push(format!(
+                "SELECT count(*) FROM {table} WHERE <key range> AND ({differs})"
+            ));
+        }
+        for change in self.rust_changes() {
+            let name = change.to;
+            action.sql.push(format!("-- {name} is compared in Rust"));
+        }
+        Ok(action)
+    }
+
+    fn switch(&self) -> Result<Vec<Action>, Error> {
+        let mut actions = vec![self.verify(Step::Switch)?];
+        if let Some(sql) = self.rules.snapshots_sql() {
+            let mut wait = Action::new(
+                Step::Switch,
+                "wait for older snapshots",
+                Kind::AwaitSnapshots,
+                "none",
+                vec![],
+            );
+            wait.sql.push(sql);
+            actions.push(wait);
+        }
+        actions.push(self.publish(Step::Switch, Phase::Switched, vec![]));
+        Ok(actions)
+    }
+
+    pub(crate) fn publish(&self, step: Step, phase: Phase, work: Vec<Work>) -> Action {
+        self.publish_stage(step, self.at(phase), false, work)
+    }
+
+    pub(crate) fn publish_stage(
+        &self,
+        step: Step,
+        to: Stage,
+        old_incomplete: bool,
+        work: Vec<Work>,
+    ) -> Action {
+        let kind = Kind::Publish {
+            to,
+            old_incomplete,
+            cleanup: false,
+        };
+        let lock = if work.is_empty() {
+            "none"
+        } else {
+            self.rules.ddl_lock()
+        };
+        Action::new(step, format!("publish {}", to.phase), kind, lock, work)
+    }
+
+    fn rollback(&self) -> Result<Vec<Action>, Error> {
+        let step = Step::Rollback;
+        match self.stage.phase {
+            Phase::Expanded => {
+                let mut publish = self.publish(step, Phase::Original, vec![]);
+                publish.kind = Kind::Publish {
+                    to: self.at(Phase::Original),
+                    old_incomplete: false,
+                    cleanup: true,
+                };
+                Ok(vec![publish, self.drop_new()])
+            }
+            // what a killed rollback left
+            Phase::Original => Ok(vec![self.drop_new()]),
+            Phase::Switched if self.old_incomplete => self.complete_old(),
+            Phase::Switched => Ok(vec![self.publish(step, Phase::Expanded, vec![])]),
+            Phase::Retired => {
+                let mut work = self.rules.defaults_to_old(self);
+                work.dedup();
+                let mut actions =
+                    vec![self.publish_stage(step, self.at(Phase::Switched), true, work)];
+                actions.extend(self.complete_old()?);
+                Ok(actions)
+            }
+            Phase::Contracted => Err(Error::NoRollback {
+                migration: self.def.id.to_owned(),
+                stage: self.stage,
+                reason: "the old column is gone",
+            }),
+        }
+    }
+
+    /// Drops the new columns after a rollback to the start.
+    pub(crate) fn drop_new(&self) -> Action {
+        let mut work = Vec::new();
+        for index in &self.table.indexes {
+            let on_new = |change: &Active| {
+                index.covers(change.to, self.table.dialect)
+                    && !index.covers(change.from, self.table.dialect)
+            };
+            if self.changes.iter().any(on_new) {
+                work.push(Work::Sql(self.rules.drop_index(
+                    self.table,
+                    &index.name,
+                    false,
+                )));
+            }
+        }
+        // (the safety net's triggers are dropped before, its functions after the columns)
+        for change in self.changes {
+            if self.table.has(change.to) || self.stage.phase != Phase::Original {
+                work.push(Work::Sql(self.rules.drop_column(self.table, change.to)));
+            }
+        }
+        let mut action = self.publish(Step::Rollback, Phase::Original, work);
+        action.name = "drop the new columns".to_owned();
+        action
+    }
+
+    /// From `Switched` with an incomplete old column to `Switched`.
+    fn complete_old(&self) -> Result<Vec<Action>, Error> {
+        let step = Step::Rollback;
+        let mut actions = vec![self.copy_rows(step, true)?];
+        actions.extend(self.plain_copies(step));
+        for saved in self.saved {
+            let plain = self.rules.copy_name(&saved.name, false);
+            for (name, sql) in [(&saved.name, &saved.restore), (&plain, &saved.plain)] {
+                let found = self.table.index(name);
+                if found.is_some_and(|found| found.valid) {
+                    continue;
+                }
+                let mut work = Vec::new();
+                if found.is_some() {
+                    work.push(Work::Sql(self.rules.drop_index(self.table, name, true)));
+                }
+                work.push(Work::Sql(sql.clone()));
+                actions.push(Action::new(
+                    step,
+                    format!("create index {name}"),
+                    self.rules.index_kind(),
+                    self.rules.index_lock(),
+                    work,
+                ));
+            }
+        }
+        actions.extend(self.rules.restore_old(self)?);
+        Ok(actions)
+    }
+}

@@ -1,0 +1,211 @@
+//! Plans without a database.
+
+use super::*;
+use crate::backend::rules::rules;
+use crate::catalogue::{IndexKey, KeyColumn};
+use crate::definition::{Dialect, PerDialect, TableName};
+
+static DEF: MigrationDef = MigrationDef {
+    id: "m",
+    generation: 1,
+    changes: &[ChangeDef {
+        old: "email",
+        via: None,
+        new: "mail",
+        conversion: Conversion::Identity,
+        lossless: true,
+        monotonic: true,
+        new_type: PerDialect {
+            any: None,
+            postgres: None,
+            sqlite: None,
+        },
+        nullable: false,
+    }],
+};
+
+fn column(name: &str) -> Column {
+    Column {
+        name: name.to_owned(),
+        type_sql: "text".to_owned(),
+        collate: String::new(),
+        not_null: true,
+        default: Some("'x'".to_owned()),
+        extras: Vec::new(),
+        definition: format!("{name} text NOT NULL DEFAULT 'x'"),
+    }
+}
+
+fn table(dialect: Dialect) -> Table {
+    let index = |name: &str, unique| crate::catalogue::Index {
+        name: name.to_owned(),
+        unique,
+        valid: true,
+        constraint: None,
+        method: String::new(),
+        keys: vec![IndexKey {
+            column: "email".to_owned(),
+            typed: String::new(),
+            order: " DESC".to_owned(),
+        }],
+        included: Vec::new(),
+        suffix: String::new(),
+        problem: None,
+    };
+    Table {
+        dialect,
+        name: TableName {
+            schema: None,
+            name: "t".to_owned(),
+        },
+        id: String::new(),
+        columns: vec![column("id"), column("email")],
+        primary_key: vec!["id".to_owned()],
+        cursor: vec![KeyColumn {
+            sql: "\"id\"".to_owned(),
+            type_sql: "integer".to_owned(),
+        }],
+        indexes: vec![index("plain", false), index("unique", true)],
+        estimate: None,
+        create_sql: "CREATE TABLE t (id, email text NOT NULL DEFAULT 'x')".to_owned(),
+    }
+}
+
+fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
+    let table = table(dialect);
+    let changes: Vec<Active> = moving(&DEF, Pass::First)
+        .map(|(index, def, from, to)| Active {
+            index,
+            def,
+            from,
+            to,
+            conversion: def.conversion,
+            frozen: Frozen::of(table.column(from).unwrap()),
+        })
+        .collect();
+    let cx = Context {
+        def: &DEF,
+        stage: Stage::first(phase),
+        old_incomplete: false,
+        table: &table,
+        changes: &changes,
+        saved: &[],
+        rules: rules(dialect).unwrap(),
+    };
+    cx.actions(step).unwrap()
+}
+
+const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
+
+fn all_sql(actions: &[Action]) -> Vec<String> {
+    actions.iter().flat_map(|a| a.sql.clone()).collect()
+}
+
+#[test]
+fn every_step_but_backfill_and_verify_publishes_its_phase() {
+    for dialect in DIALECTS {
+        for step in Step::ALL {
+            let Some(starts) = step.starts_in() else {
+                continue;
+            };
+            let actions = planned(dialect, starts, step);
+            let published: Vec<Stage> = actions
+                .iter()
+                .filter_map(|action| match action.kind {
+                    Kind::Publish { to, .. } => Some(to),
+                    _ => None,
+                })
+                .collect();
+            let wanted: Vec<Stage> = step.publishes().map(Stage::first).into_iter().collect();
+            assert_eq!(published, wanted, "{step} on {dialect}");
+        }
+    }
+}
+
+#[test]
+fn the_new_column_comes_without_constraints_and_in_the_transaction_that_publishes() {
+    for dialect in DIALECTS {
+        let actions = planned(dialect, Phase::Original, Step::Expand);
+        assert_eq!(actions.len(), 1);
+        assert_eq!(
+            actions[0].sql,
+            ["ALTER TABLE \"t\" ADD COLUMN \"mail\" text"],
+            "{dialect}"
+        );
+    }
+}
+
+#[test]
+fn copies_of_unique_indexes_are_plain_until_retire() {
+    for dialect in DIALECTS {
+        let before = all_sql(&planned(dialect, Phase::Expanded, Step::Backfill));
+        assert!(
+            !before.iter().any(|sql| sql.contains("UNIQUE")),
+            "{before:?}"
+        );
+        let copies = before.iter().filter(|sql| sql.contains("INDEX")).count();
+        assert_eq!(copies, 2);
+        let retire = planned(dialect, Phase::Switched, Step::Retire);
+        let unique = retire
+            .iter()
+            .position(|a| a.sql.iter().any(|sql| sql.contains("UNIQUE")));
+        let publish = retire
+            .iter()
+            .position(|a| matches!(a.kind, Kind::Publish { .. }));
+        // old's goes only after no code writes old
+        let drop = retire.iter().position(|a| {
+            a.sql
+                .iter()
+                .any(|sql| sql.contains("\"unique\"") && sql.contains("DROP"))
+        });
+        assert!(unique < publish && publish < drop, "{retire:?}");
+    }
+}
+
+#[test]
+fn nothing_is_dropped_before_contract_but_olds_unique_index() {
+    for dialect in DIALECTS {
+        for (phase, step) in [
+            (Phase::Original, Step::Expand),
+            (Phase::Expanded, Step::Backfill),
+            (Phase::Expanded, Step::Switch),
+            (Phase::Switched, Step::Retire),
+        ] {
+            let sql = all_sql(&planned(dialect, phase, step));
+            assert!(
+                !sql.iter().any(|sql| sql.contains("DROP COLUMN")),
+                "{sql:?}"
+            );
+        }
+        let sql = all_sql(&planned(dialect, Phase::Retired, Step::Contract));
+        let all = sql.join("\n");
+        assert!(all.contains("DROP COLUMN \"email\"") && !all.contains("CASCADE"));
+    }
+}
+
+#[test]
+fn consistency_is_null_safe_and_two_sided() {
+    for dialect in DIALECTS {
+        let sql = all_sql(&planned(dialect, Phase::Expanded, Step::Backfill));
+        let null_safe = match dialect {
+            Dialect::Sqlite => " COLLATE BINARY IS (",
+            _ => " IS NOT DISTINCT FROM (",
+        };
+        assert!(sql[0].contains(null_safe), "{}", sql[0]);
+    }
+}
+
+#[test]
+fn names_of_copies_fit_and_differ() {
+    for dialect in DIALECTS {
+        let rules = rules(dialect).unwrap();
+        let long = "ß".repeat(31);
+        let names = [
+            rules.copy_name(&long, false),
+            rules.copy_name(&long, true),
+            rules.copy_name(&format!("{long}x"), false),
+        ];
+        assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
+        assert!(names[0] != names[1] && names[0] != names[2]);
+    }
+}
