@@ -152,7 +152,7 @@ impl Runner<'_> {
         let (mut good, mut last) = (false, None);
         for offset in 0..SAMPLE {
             let sql = format!(
-                "SELECT {up} FROM (SELECT {old} FROM {} WHERE {old} IS NOT NULL ORDER BY {order} LIMIT 1 OFFSET {offset}) q",
+                "SELECT CASE WHEN {up} IS NOT NULL THEN 'x' END FROM (SELECT {old} FROM {} WHERE {old} IS NOT NULL ORDER BY {order} LIMIT 1 OFFSET {offset}) q",
                 table.sql()
             );
             match self.quiet(&sql) {
