@@ -5,7 +5,7 @@ mod actions;
 mod tests;
 
 use crate::backend::rules::Rules;
-use crate::catalogue::{Column, Index, Table};
+use crate::catalogue::{Column, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
