@@ -620,6 +620,32 @@ where
     );
 }
 
+// Keys whose order as text is another than their own.
+fn batches_are_of_their_size<D: Db>(db: &D)
+where
+    Users: MigrateOn<D::Conn>,
+{
+    let conn = &mut db.connect();
+    users::<D>(conn, 120);
+    let batches = Rc::new(RefCell::new(Vec::new()));
+    let log = batches.clone();
+    let before = RefCell::new(0);
+    let options = fast().batch_size(10).on_progress(move |progress| {
+        if progress.step == Step::Backfill && progress.sweep == 1 {
+            let changed = progress.changed - before.replace(progress.changed);
+            log.borrow_mut().push(changed);
+        }
+    });
+    Users::migration()
+        .options(options)
+        .advance_to(conn, Step::Backfill)
+        .unwrap();
+    // 12 full ones, then the one that finds the end
+    let batches = batches.borrow();
+    assert_eq!(batches[..12], [10; 12], "{batches:?}");
+    assert_eq!(batches.iter().sum::<u64>(), 120);
+}
+
 macro_rules! on_every_database {
     ($($scenario:ident),*; $($alone:ident),*) => {
         #[cfg(feature = "sqlite")]
@@ -638,7 +664,7 @@ macro_rules! on_every_database {
 }
 
 on_every_database!(
-    chain, rollbacks, retype, two_passes, odd_names, lossy, poison, rust_conversion, empty_tables;
+    chain, rollbacks, retype, two_passes, odd_names, lossy, poison, rust_conversion, empty_tables, writers_at_work, batches_are_of_their_size;
     stopped_forwards, stopped_backwards
 );
 
