@@ -102,10 +102,11 @@ impl<DB: Backend> RawQuery<DB> {
     }
 
     /// The next value.
-    pub(crate) fn bind<ST: 'static, T: 'static>(mut self, value: T) -> Self
+    pub(crate) fn bind<ST, T>(mut self, value: T) -> Self
     where
         DB: HasSqlType<ST>,
-        T: ToSql<ST, DB>,
+        ST: 'static,
+        T: ToSql<ST, DB> + 'static,
     {
         self.binds
             .push(Box::new(Bound::<ST, T>(value, PhantomData)));

@@ -45,7 +45,7 @@ impl Ledger {
 
     /// Stores the first row of a query as the key of a slot, each value with the type it has. Whether there was a row.
     ///
-    /// `query` has columns `k0`, `k1` … (SQLite).
+    /// `query` has columns `ec_key_0`, `ec_key_1` … (SQLite).
     pub(crate) fn set_cursor_from(
         &self,
         s: &mut dyn Session,
@@ -55,7 +55,9 @@ impl Ledger {
     ) -> Result<bool, Error> {
         self.clear_cursor(s, slot)?;
         let positions: Vec<String> = (0..width).map(|p| format!("SELECT {p} AS p")).collect();
-        let values: Vec<String> = (0..width).map(|p| format!("WHEN {p} THEN k{p}")).collect();
+        let values: Vec<String> = (0..width)
+            .map(|p| format!("WHEN {p} THEN ec_key_{p}"))
+            .collect();
         let sql = format!(
             "INSERT INTO {} (id, slot, generation, position, value) \
              SELECT {BIND}, {BIND}, {}, p, CASE p {} END FROM ({query}), ({})",

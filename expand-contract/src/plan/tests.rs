@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::rules::rules;
-use crate::catalogue::{IndexKey, KeyColumn};
+use crate::catalogue::{Index, IndexKey, KeyColumn};
 use crate::definition::{Dialect, PerDialect, TableName};
 
 static DEF: MigrationDef = MigrationDef {

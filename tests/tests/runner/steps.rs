@@ -562,6 +562,86 @@ where
     );
 }
 
+// Dual-writing instances at work from the expand to the switch: none of their statements fails, no row differs.
+fn writers_at_work<D: Db + Sync>(db: &D)
+where
+    Users: MigrateOn<D::Conn>,
+{
+    use diesel::connection::SimpleConnection;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let conn = &mut db.connect();
+    users::<D>(conn, 200);
+    Users::migration()
+        .options(fast())
+        .advance_to(conn, Step::Expand)
+        .unwrap();
+    let (done, written) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for writer in 0..3_u32 {
+            let (done, written) = (&done, &written);
+            scope.spawn(move || {
+                let mut conn = db.connect();
+                if !D::POSTGRES {
+                    conn.batch_execute("PRAGMA busy_timeout = 20000").unwrap();
+                }
+                let mut n = writer;
+                while !done.load(Ordering::Relaxed) {
+                    n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let (id, other) = (n % 200 + 1, n / 7 % 200 + 1);
+                    // in any key order, two rows at a time; a deadlock would end one of these
+                    let sql = format!(
+                        "UPDATE users SET email = 'w{writer}-{n}', mail = 'w{writer}-{n}' WHERE id = {id}; \
+                         DELETE FROM users WHERE id = 200 + {other} % 20; \
+                         INSERT INTO users (id, email, mail) VALUES ({n} % 1000000 + 1000 + {writer} * 10000000, 'i{writer}-{n}', 'i{writer}-{n}') \
+                         ON CONFLICT DO NOTHING"
+                    );
+                    conn.batch_execute(&sql).unwrap();
+                    written.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        let options = fast().batch_size(7).retries(50);
+        let result = Users::migration()
+            .options(options)
+            .advance_to(conn, Step::Switch);
+        done.store(true, Ordering::Relaxed);
+        result.unwrap();
+    });
+    assert!(written.load(Ordering::Relaxed) > 0);
+    let n = "SELECT count(*) FROM users WHERE mail = email";
+    assert_eq!(
+        D::text(conn, n),
+        D::text(conn, "SELECT count(*) FROM users")
+    );
+}
+
+// Keys whose order as text is another than their own.
+fn batches_are_of_their_size<D: Db>(db: &D)
+where
+    Users: MigrateOn<D::Conn>,
+{
+    let conn = &mut db.connect();
+    users::<D>(conn, 120);
+    let batches = Rc::new(RefCell::new(Vec::new()));
+    let log = batches.clone();
+    let before = RefCell::new(0);
+    let options = fast().batch_size(10).on_progress(move |progress| {
+        if progress.step == Step::Backfill && progress.sweep == 1 {
+            let changed = progress.changed - before.replace(progress.changed);
+            log.borrow_mut().push(changed);
+        }
+    });
+    Users::migration()
+        .options(options)
+        .advance_to(conn, Step::Backfill)
+        .unwrap();
+    // 12 full ones, then the one that finds the end
+    let batches = batches.borrow();
+    assert_eq!(batches[..12], [10; 12], "{batches:?}");
+    assert_eq!(batches.iter().sum::<u64>(), 120);
+}
+
 macro_rules! on_every_database {
     ($($scenario:ident),*; $($alone:ident),*) => {
                 mod sqlite {
@@ -578,7 +658,7 @@ macro_rules! on_every_database {
 }
 
 on_every_database!(
-    chain, rollbacks, retype, two_passes, odd_names, lossy, poison, rust_conversion, empty_tables;
+    chain, rollbacks, retype, two_passes, odd_names, lossy, poison, rust_conversion, empty_tables, writers_at_work, batches_are_of_their_size;
     stopped_forwards, stopped_backwards
 );
 
@@ -590,4 +670,41 @@ fn pooled_connections_do() {
     let mut conn = pool.get().unwrap();
     users::<Lite>(&mut conn, 4);
     Users::migration().options(fast()).run(&mut conn).unwrap();
+}
+
+#[test]
+#[ignore = "figures: rows per second on a table that was never analysed"]
+fn figures() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    Postgres::run(
+        conn,
+        "CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL, note text); \
+                         ALTER TABLE users SET (autovacuum_enabled = off)",
+    );
+    let mut from = 1;
+    for rows in [10_000, 100_000, 300_000, 1_000_000] {
+        Postgres::run(conn, &format!("INSERT INTO users SELECT i, 'user' || i || '@example.com', repeat('x', 60) FROM generate_series({from}, {rows}) i"));
+        from = rows + 1;
+        Users::migration().advance_to(conn, Step::Expand).unwrap();
+        let started = std::time::Instant::now();
+        let first = Rc::new(RefCell::new(None));
+        let log = first.clone();
+        let options = Options::new().on_progress(move |progress| {
+            if progress.sweep == 2 {
+                log.borrow_mut().get_or_insert(started.elapsed());
+            }
+        });
+        Users::migration()
+            .options(options)
+            .advance_to(conn, Step::Backfill)
+            .unwrap();
+        let first = first.borrow().unwrap_or_else(|| started.elapsed());
+        println!(
+            "{rows} rows: {:.0} rows/s, with the second sweep {:.0}",
+            f64::from(rows) / first.as_secs_f64(),
+            f64::from(rows) / started.elapsed().as_secs_f64()
+        );
+        Users::migration().rollback(conn).unwrap();
+    }
 }

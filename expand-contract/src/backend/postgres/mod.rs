@@ -294,12 +294,13 @@ impl Driver for Server {
             .iter()
             .map(|key| format!("{}::text", key.sql))
             .collect();
+        // ORDER BY must mean the column, not its text of the same name: hence the inner query
         let sql = format!(
-            "SELECT {} FROM {} WHERE {after} ORDER BY {} OFFSET {} LIMIT 1",
+            "SELECT {} FROM (SELECT {keys} FROM {} WHERE {after} ORDER BY {keys} OFFSET {} LIMIT 1) q",
             select.join(", "),
             table.sql(),
-            keys(table, ""),
-            size.saturating_sub(1)
+            size.saturating_sub(1),
+            keys = keys(table, ""),
         );
         let upper = s
             .rows(&sql, &binds)

@@ -234,11 +234,8 @@ impl Parser<'_> {
             if self.peek("ON") {
                 // ON DELETE, ON UPDATE
                 self.skip(2);
-                if self.take("SET") || self.take("NO") {
-                    self.skip(1);
-                } else {
-                    self.skip(1);
-                }
+                let _two_words = self.take("SET") || self.take("NO");
+                self.skip(1);
             } else if self.take("MATCH") {
                 self.skip(1);
             } else if self.peek("DEFERRABLE")

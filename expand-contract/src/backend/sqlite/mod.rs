@@ -219,7 +219,7 @@ impl Driver for File {
             .cursor
             .iter()
             .enumerate()
-            .map(|(i, key)| format!("{} AS k{i}", key.sql))
+            .map(|(i, key)| format!("{} AS ec_key_{i}", key.sql))
             .collect();
         let query = format!(
             "SELECT {} FROM {} WHERE {after} ORDER BY {} LIMIT 1 OFFSET {}",
