@@ -25,6 +25,8 @@ pub trait Db: Sized {
             panic!("{sql}: {error}");
         }
     }
+    /// Runs a statement that the library's triggers do not see.
+    fn behind_the_triggers(conn: &mut Self::Conn, sql: &str);
     fn fails(conn: &mut Self::Conn, sql: &str) -> bool {
         conn.batch_execute(sql).is_err()
     }
@@ -51,6 +53,20 @@ impl Db for Lite {
         conn.batch_execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 100")
             .unwrap();
         conn
+    }
+
+    fn behind_the_triggers(conn: &mut SqliteConnection, sql: &str) {
+        let triggers =
+            "SELECT group_concat(sql, ';') AS x FROM sqlite_master WHERE type = 'trigger'";
+        let names = "SELECT group_concat('DROP TRIGGER \"' || name || '\"', ';') AS x FROM sqlite_master WHERE type = 'trigger'";
+        let [create, drop] = [triggers, names].map(|sql| {
+            diesel::sql_query(sql)
+                .get_result::<One>(conn)
+                .unwrap()
+                .x
+                .unwrap_or_default()
+        });
+        Self::run(conn, &format!("BEGIN; {drop}; {sql}; {create}; COMMIT"));
     }
 
     fn text(conn: &mut SqliteConnection, sql: &str) -> Option<String> {
@@ -82,6 +98,15 @@ impl Db for Postgres {
 
     fn connect(&self) -> PgConnection {
         self.0.connect()
+    }
+
+    fn behind_the_triggers(conn: &mut PgConnection, sql: &str) {
+        Self::run(
+            conn,
+            &format!(
+                "SET session_replication_role = replica; {sql}; RESET session_replication_role"
+            ),
+        );
     }
 
     fn text(conn: &mut PgConnection, sql: &str) -> Option<String> {
