@@ -557,9 +557,21 @@ fn a_refused_struct_still_says_what_fallbacks_need() {
         struct Version<'a, T> { id: i32, #[migrate(rename_from = "")] a: &'a T }"#;
     let input = syn::parse_str(source).expect("a struct");
     let rejected = expand_contract_model::Model::parse(&input).expect_err("refused");
-    assert_eq!(rejected.ident, "Version");
-    assert_eq!(rejected.generics.params.len(), 2);
-    assert_eq!(rejected.tables, [syn::parse_quote!(schema::versions)]);
-    assert_eq!(rejected.krate, syn::parse_quote!(ec));
+    assert_eq!(rejected.record.ident, "Version");
+    assert_eq!(rejected.record.generics.params.len(), 2);
+    assert_eq!(
+        rejected.record.tables,
+        [syn::parse_quote!(schema::versions)]
+    );
+    assert_eq!(rejected.record.krate, syn::parse_quote!(ec));
     assert_eq!(rejected.changed, ["a"]);
+    let stand_in = rejected.stand_in.expect("the table is known");
+    let [change] = stand_in.migration.changes.as_slice() else {
+        panic!("{stand_in:#?}");
+    };
+    assert_eq!(change.column, "a");
+    assert!(matches!(
+        change.conversion,
+        expand_contract_model::Conversion::Identity
+    ));
 }
