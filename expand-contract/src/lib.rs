@@ -2,16 +2,18 @@
 
 mod ddl_type;
 pub mod definition;
+pub mod dsl;
 mod migration;
 pub mod phase;
 mod query;
+mod rejected;
 mod state;
 
 pub use ddl_type::DdlType;
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
 pub use expand_contract_macros::{
-    migrate, AsChangeset, Insertable, Migrate, Queryable, Selectable,
+    migrate, AsChangeset, HasQuery, Insertable, Migrate, Queryable, Selectable,
 };
 pub use migration::Migration;
 pub use query::{At, AtPhase, PhaseColumn};
@@ -22,7 +24,7 @@ pub use state::{Snapshot, StatementError};
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 pub mod prelude {
     pub use diesel::prelude::*;
-    pub use expand_contract_macros::{AsChangeset, Insertable, Migrate, Selectable};
+    pub use expand_contract_macros::{AsChangeset, HasQuery, Insertable, Migrate, Selectable};
 
     pub use crate::AtPhase;
 }
@@ -39,6 +41,7 @@ pub mod __private {
     pub use crate::definition::*;
     pub use crate::migration::*;
     pub use crate::query::*;
+    pub use crate::rejected::*;
     pub use crate::state::PhaseCell;
     pub use diesel;
 
@@ -46,10 +49,6 @@ pub mod __private {
     pub fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, String> {
         result.map_err(|error| error.to_string())
     }
-
-    /// Stands in for what a failed derive would have made.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Rejected;
 }
 
 /// The repository; made by the derive.

@@ -76,3 +76,9 @@ pub(super) fn referenced(ty: &Type, lifetime: Option<&syn::Lifetime>) -> Type {
         None => ty.clone(),
     }
 }
+
+/// A predicate whose tokens keep their spans, at which the compiler reports it.
+pub(super) fn bound(tokens: TokenStream) -> WherePredicate {
+    // all of it is made here, so that it always parses
+    syn::parse2(tokens.clone()).unwrap_or_else(|_| parse_quote!(#tokens))
+}

@@ -65,7 +65,7 @@ pub(crate) fn queryable(record: &Record) -> TokenStream {
 
 /// Whether the field comes from the row as it is: not from a column of the table.
 fn is_plain(field: &Field) -> bool {
-    field.embed || field.select_expression.is_some()
+    field.embed || field.select_expression.is_some() || field.column.is_none()
 }
 
 fn row(field: &Field, record: &Record, private: &TokenStream) -> TokenStream {

@@ -1,5 +1,4 @@
 use dsl_auto_type::auto_type::expression_type_inference as inference;
-use dsl_auto_type::Case;
 use expand_contract_model::{CheckForBackend, Field, Record};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -77,12 +76,7 @@ fn expression_type(
 
 /// The type of a `select_expression`, as Diesel's derive infers it.
 fn infer(expression: &syn::Expr, given: Option<&syn::Type>) -> TokenStream {
-    let settings = inference::InferrerSettings::builder()
-        .dsl_path(parse_quote!(diesel::dsl))
-        .function_types_case(Case::DoNotChange)
-        .method_types_case(Case::UpperCamel)
-        .build();
-    let (ty, errors) = inference::infer_expression_type(expression, given, &settings);
+    let (ty, errors) = inference::infer_expression_type(expression, given, &super::inference());
     match errors.into_iter().next() {
         Some(error) => {
             let error = error.into_compile_error();

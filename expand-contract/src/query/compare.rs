@@ -74,7 +74,7 @@ impl<C, Op, E, O> Compare<C, Op, E, O> {
 }
 
 /// What `column.eq(value)` is for a value of type `T`.
-type Compared<C, Op, T> = Compare<
+pub type Compared<C, Op, T> = Compare<
     C,
     Op,
     <T as AsExpression<<<C as Place>::Change as Change>::NewSqlType>>::Expression,
