@@ -179,6 +179,38 @@ fn writes_of_single_columns() {
     });
 }
 
+#[derive(Queryable, Identifiable, AsChangeset, Debug, PartialEq, Clone)]
+#[diesel(table_name = versions)]
+struct Saved {
+    id: i32,
+    num: String,
+    tar_sha256: Vec<u8>,
+}
+
+#[test]
+fn what_a_write_returns() {
+    with_versions(|phase, connection| {
+        let saved = Saved {
+            id: 2,
+            num: "2.1".to_owned(),
+            tar_sha256: vec![4],
+        };
+        assert_eq!(saved.save_changes(connection), Ok(saved.clone()), "{phase}");
+        let new = NewVersion {
+            num: "3.0",
+            tar_sha256: &[3],
+        };
+        let inserted = diesel::insert_into(versions::table)
+            .values(&new)
+            .get_result::<Version>(connection);
+        assert_eq!(inserted, Ok(version(3)), "{phase}");
+        let checksum = diesel::delete(versions::table.find(1))
+            .returning(versions::tar_sha256)
+            .get_result::<Vec<u8>>(connection);
+        assert_eq!(checksum, Ok(vec![1]), "{phase}");
+    });
+}
+
 #[test]
 fn joins() {
     with_versions(|phase, connection| {

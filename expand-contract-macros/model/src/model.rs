@@ -104,6 +104,7 @@ fn read_changes(input: &DeriveInput, draft: &record::Draft, errors: &Errors) -> 
     let read = |((field, read), on_field): ((&syn::Field, &record::Field), &FieldAttributes)| {
         let args = ChangeArgs::from_attributes(&field.attrs, errors)?;
         check::changed_field(on_field, errors);
+        check::not_a_foreign_key(read, &draft.on_struct.foreign_keys, errors);
         Some(Draft {
             field: Some(read.member.clone()),
             rust_type: Some(read.ty.clone()),

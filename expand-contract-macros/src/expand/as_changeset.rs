@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, Lifetime, Path, Type, WherePredicate};
 
-use super::field::{bound, dispatch, extended, is_generic, referenced};
+use super::field::{bound, dispatch, extended, is_generic, located, located_reference, referenced};
 
 /// `AsChangeset` for the struct and for references to it.
 pub(crate) fn as_changeset(record: &Record) -> TokenStream {
@@ -79,6 +79,7 @@ struct Slot {
 impl Slot {
     fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
+        let private = &located(private.clone(), span);
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));
         if field.embed {
@@ -99,7 +100,7 @@ impl Slot {
         } else {
             ty
         };
-        let given = referenced(inner, lifetime);
+        let given = located_reference(inner, lifetime, span);
         let assign = quote_spanned!(span=> <#dispatch as #private::AssignField<#given>>::assign);
         let convert = |value: TokenStream| match &field.serialize_as {
             Some(ty) if skips_none && option_of(ty).is_none() => {

@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, Lifetime, Path, Type, WherePredicate};
 
-use super::field::{bound, dispatch, extended, is_generic, referenced};
+use super::field::{bound, dispatch, extended, is_generic, located, located_reference, referenced};
 
 /// `Insertable` for the struct and for references to it, for each of its tables.
 pub(crate) fn insertable(record: &Record) -> TokenStream {
@@ -86,6 +86,7 @@ struct Slot {
 impl Slot {
     fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
+        let private = &located(private.clone(), span);
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));
         if field.embed {
@@ -105,7 +106,7 @@ impl Slot {
             None => quote!(self.#member),
         };
         let inner = option_of(ty).filter(|_| field.treat_none_as_default_value);
-        let given = referenced(inner.unwrap_or(ty), lifetime);
+        let given = located_reference(inner.unwrap_or(ty), lifetime, span);
         let (form, value) = match inner {
             Some(_) if lifetime.is_some() => (
                 quote!(Defaultable),

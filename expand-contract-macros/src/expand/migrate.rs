@@ -1,5 +1,6 @@
 use expand_contract_model::{
-    option_of, Change, Conversion, Migration, Model, Part, PerDialect, Repository, Sql, SqlExpr,
+    names, option_of, Change, Conversion, Migration, Model, Part, PerDialect, Repository, Sql,
+    SqlExpr,
 };
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -22,7 +23,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = model.record.generics.split_for_impl();
     let columns = migration.changes.iter().map(|change| {
         let column = &change.column;
-        let doc = format!("The column `{column}`, by the name that is in force.");
+        let doc = super::doc_of_column(column);
         quote_spanned! {change.span=>
             #[doc = #doc]
             #[allow(non_upper_case_globals, dead_code)]
@@ -54,7 +55,7 @@ fn repository(model: &Model) -> Option<TokenStream> {
     let name = match &model.repository {
         Repository::Off => return None,
         Repository::Named(name) => name.clone(),
-        Repository::Default => format_ident!("{ident}Repository"),
+        Repository::Default => format_ident!("{}Repository", names::text(ident)),
     };
     if model.record.fields.is_empty() {
         return None;
@@ -69,7 +70,7 @@ fn repository(model: &Model) -> Option<TokenStream> {
     let (impl_generics, ty_generics, where_clause) = model.record.generics.split_for_impl();
     let finders = model.migration.changes.iter().map(|change| {
         let column = &change.column;
-        let finder = format_ident!("find_by_{column}");
+        let finder = format_ident!("find_by_{}", names::text(column));
         quote!(#finder: #table::#column)
     });
     Some(quote! {

@@ -51,3 +51,9 @@ fn inference() -> InferrerSettings {
         .method_types_case(Case::UpperCamel)
         .build()
 }
+
+/// What is said of a changed column wherever it gets a name.
+fn doc_of_column(column: &syn::Ident) -> String {
+    let column = expand_contract_model::names::text(column);
+    format!("The column `{column}`, by the name that is in force.")
+}
