@@ -49,6 +49,8 @@ pub mod schema {
 /// Modules of the names of all crates that the expansions could mean.
 pub mod shadowed {
     #![allow(dead_code, unused_imports)]
+    // a conversion takes what it converts, and gives a `Result`
+    #![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
     mod core {}
     mod std {}
     mod alloc {}
@@ -63,7 +65,7 @@ pub mod shadowed {
     }
 
     fn show(number: i32) -> Result<String, ::std::convert::Infallible> {
-        Ok(::std::string::ToString::to_string(&number))
+        Ok(::std::format!("{number}"))
     }
 
     #[derive(

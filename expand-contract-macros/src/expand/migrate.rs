@@ -271,6 +271,7 @@ fn rust_change(
     };
     Some(quote_spanned! {span=>
         #[automatically_derived]
+        #[allow(private_interfaces)]
         impl #private::RustChange for #column {
             type Old = #old;
             type New = #new;

@@ -13,6 +13,8 @@ mod queryable;
 mod selectable;
 pub(crate) mod shadow;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use as_changeset::as_changeset;
 pub(crate) use has_query::has_query;

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, WherePredicate};
 
-use super::field::{dispatch, extended};
+use super::field::{dispatch, extended, located};
 
 /// `Selectable`.
 pub(crate) fn selectable(record: &Record) -> TokenStream {
@@ -111,7 +111,8 @@ fn check_for_backend(record: &Record, private: &TokenStream) -> Option<TokenStre
         .flat_map(|field| {
             backends.iter().map(move |backend| {
                 let ty = field.deserialize_as.as_ref().unwrap_or(&field.ty);
-                let expression = expression_type(field, record, private, &quote!(#backend));
+                let private = located(private.clone(), field.span);
+                let expression = expression_type(field, record, &private, &quote!(#backend));
                 syn::parse2(quote_spanned! {field.span=>
                     #ty: #private::diesel::deserialize::FromSqlRow<
                         #private::diesel::dsl::SqlTypeOf<#expression>, #backend
