@@ -104,7 +104,8 @@ fn rename_is_to_another_name(draft: &Draft, errors: &Errors) {
 /// Without `retype_from` values stay as they are, and there is nothing to say about their conversion.
 fn conversion_is_for_a_retype(draft: &Draft, errors: &Errors) {
     let args = &draft.args;
-    if args.retype_from.is_some() {
+    // with neither, it is another rule that speaks
+    if args.retype_from.is_some() || args.rename_from.is_none() {
         return;
     }
     let given = [

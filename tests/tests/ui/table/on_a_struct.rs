@@ -1,5 +1,4 @@
 //! A struct has a derive.
-use expand_contract::prelude::*;
 
 #[expand_contract::migrate(tar_sha256(rename_from = "checksum"))]
 struct Version {
