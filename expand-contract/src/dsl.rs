@@ -6,6 +6,7 @@
 //! ```
 //! # use expand_contract::prelude::*;
 //! # use diesel::dsl::auto_type;
+//! # fn main() {}
 //! # #[expand_contract::migrate(tar_sha256(rename_from = "checksum"))]
 //! # diesel::table! { versions (id) { id -> Integer, tar_sha256 -> Binary, } }
 //! #[auto_type]
