@@ -55,6 +55,7 @@ pub struct Options {
     pub(crate) lock_timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
     pub(crate) snapshot_wait: Duration,
     pub(crate) samples: usize,
     pub(crate) holder: Option<String>,
@@ -69,6 +70,7 @@ impl Default for Options {
             lock_timeout: Duration::from_millis(400),
             retries: 30,
             lease: Duration::from_secs(60),
+            grace: Duration::from_secs(1),
             snapshot_wait: Duration::from_secs(60),
             samples: 10,
             holder: None,
@@ -112,6 +114,18 @@ impl Options {
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// How long after publishing a phase the runner waits before it changes what an earlier phase needs: drops a column
+    /// or an index, or copies back (1 s).
+    ///
+    /// It is for statements that were built before the phase moved and are still on their way. Instances learn of the
+    /// phase when they load it: if some do so only now and then, take the steps one by one and let them in between, or
+    /// set this to longer than they take. Transactions by [`crate::pinned`] need none.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -175,6 +189,7 @@ impl fmt::Debug for Options {
             .field("lock_timeout", &self.lock_timeout)
             .field("retries", &self.retries)
             .field("lease", &self.lease)
+            .field("grace", &self.grace)
             .finish_non_exhaustive()
     }
 }

@@ -259,13 +259,14 @@ impl Context<'_> {
         work.extend(sql(self.rules.drop_mirror_functions(self)));
         let mut action = self.publish(Step::Rollback, Phase::Original, work);
         action.name = "drop the new columns".to_owned();
-        action
+        action.settled()
     }
 
     /// From `Switched` with an incomplete old column to `Switched`.
     fn complete_old(&self) -> Result<Vec<Action>, Error> {
         let step = Step::Rollback;
-        let mut actions = vec![self.copy_rows(step, true)?];
+        // until then instances that write only the new column may be about
+        let mut actions = vec![self.copy_rows(step, true)?.settled()];
         actions.extend(self.plain_copies(step));
         for saved in self.saved {
             let plain = self.rules.copy_name(&saved.name, false);

@@ -22,6 +22,8 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// An earlier phase does not tolerate it: it waits until nobody acts on one any more.
+    pub(crate) settled: bool,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -308,6 +310,12 @@ impl Context<'_> {
 }
 
 impl Action {
+    /// The action, to be run only when nobody acts on an earlier phase any more.
+    pub(crate) fn settled(mut self) -> Self {
+        self.settled = true;
+        self
+    }
+
     pub(crate) fn new(
         step: Step,
         name: impl Into<String>,
@@ -340,6 +348,7 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            settled: false,
             kind,
             work,
         }

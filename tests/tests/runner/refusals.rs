@@ -12,6 +12,7 @@ use expand_contract::{pinned, Error, Migrate, MigrateOn, Moment, Options};
 fn fast() -> Options {
     Options::new()
         .batch_size(3)
+        .grace(Duration::ZERO)
         .lease(Duration::from_millis(200))
         .retries(2)
         .lock_timeout(Duration::from_millis(100))

@@ -12,6 +12,7 @@ use expand_contract::{ActionEvent, AnyState, Error, Migrate, MigrateOn, Moment, 
 fn fast() -> Options {
     Options::new()
         .batch_size(3)
+        .grace(Duration::ZERO)
         .lease(Duration::from_millis(100))
         .retries(2)
         .lock_timeout(Duration::from_millis(100))

@@ -126,6 +126,7 @@ impl Postgres {
                 "ACCESS EXCLUSIVE",
                 vec![Work::Save(saved), Work::Sql(drop)],
             )
+            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -350,7 +351,7 @@ impl Rules for Postgres {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish);
+        actions.push(publish.settled());
         Ok(actions)
     }
 

@@ -45,6 +45,7 @@ impl Sqlite {
                     Work::Sql(self.drop_index(cx.table, &index.name, false)),
                 ],
             )
+            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -206,7 +207,7 @@ impl Rules for Sqlite {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish);
+        actions.push(publish.settled());
         Ok(actions)
     }
 
