@@ -140,7 +140,7 @@ impl PhaseCell {
 
     /// Whether `current` is the stage of the first statement that asked.
     ///
-    /// Diesel caches a statement over an array of records under its Rust type, whatever its SQL. Such a cache entry
+    /// Diesel caches the insert of an array under its Rust type, whatever its SQL. Such a cache entry
     /// can hold only the first stage's text as long as every other stage's statements are kept out of the cache.
     pub fn same_as_first(&self, current: Current) -> bool {
         let code = current.stage.to_u8();

@@ -1,5 +1,7 @@
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use diesel::backend::Backend;
 use diesel::dsl;
@@ -98,6 +100,8 @@ pub struct Written<Ch, V> {
     capture: Capture,
     // none: the column's default
     value: Option<V>,
+    // known to be no element of an array
+    single: bool,
     change: PhantomData<Ch>,
 }
 
@@ -106,9 +110,37 @@ impl<Ch: Change, V> Written<Ch, V> {
         Written {
             capture: capture.clone(),
             value,
+            single: SINGLE.get(),
             change: PhantomData,
         }
     }
+}
+
+thread_local! {
+    static SINGLE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the values of a record; `caller` is who asked for them.
+///
+/// Diesel caches the insert of an array under its Rust type alone, and of anything else under its text. So an array's
+/// statement of a later phase must stay out of the cache, and a single record's need not; but their values are of the same
+/// types. What tells them apart is who asks: `insert_into(…).values(record)` does so itself, an array or `Vec` through an
+/// iterator. Any other caller may stand for an array: then a statement is prepared once more than it had to be.
+pub fn record_values<T>(caller: &Location<'_>, make: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SINGLE.set(self.0);
+        }
+    }
+    let file = caller.file();
+    let direct =
+        file.ends_with("insert_statement/mod.rs") || file.ends_with("insert_statement\\mod.rs");
+    // what a single record embeds is asked for by the record
+    let outer = SINGLE.get();
+    SINGLE.set(direct || outer);
+    let _restore = Restore(outer);
+    make()
 }
 
 impl<Ch, V> Expression for Written<Ch, V>
@@ -144,7 +176,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let cell = Ch::cell();
         let current = self.capture.seal(cell).map_err(build_error)?;
-        if !cell.same_as_first(current) {
+        if !self.single && !cell.same_as_first(current) {
             out.unsafe_to_cache_prepared();
         }
         if Ch::definition().writes(V::SIDE, current.stage) {
