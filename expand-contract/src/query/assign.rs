@@ -14,7 +14,7 @@ use super::capture::Capture;
 use super::change::{Change, Converts};
 use super::compare::PhaseEq;
 use super::convert::{build_error, no_conversion, walk_parts, WalkOld};
-use super::insert::{record_values, slot, InsertSlot};
+use super::insert::{record_values, InsertSlot, Passes};
 use super::read::{push_side, PhaseColumn, Place};
 use crate::definition::{Conversion, Dialect};
 use crate::phase::Side;
@@ -244,7 +244,7 @@ where
     fn values(self) -> Self::Values {
         let (capture, new, old) = self.parts();
         record_values(Location::caller(), || {
-            slot::<Ch, E, O>(&capture, new, old).values()
+            Ch::Passes::slot::<Ch, E, O>(&capture, new, old).values()
         })
     }
 }

@@ -71,6 +71,7 @@ impl Capture {
     }
 
     /// The phase to build for; the same in every walk from the first on.
+    #[inline]
     pub fn seal(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
         // a plain load first: walks are many, and only the first has to write
         let mut code = self.0.load(Ordering::Acquire);
@@ -81,10 +82,12 @@ impl Capture {
     }
 }
 
+#[inline]
 fn encode(current: Current) -> u32 {
     u32::from(current.stage.to_u8()) | u32::from(current.dialect.to_u8()) << 8
 }
 
+#[inline]
 fn decode(code: u32) -> Option<Current> {
     let [stage, dialect, ..] = code.to_le_bytes();
     Some(Current {

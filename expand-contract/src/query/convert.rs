@@ -149,6 +149,7 @@ pub(super) fn no_conversion<Ch: Change>(current: Current) -> Error {
     })
 }
 
+#[cold]
 pub(super) fn build_error(error: StatementError) -> Error {
     Error::QueryBuilderError(Box::new(error))
 }

@@ -192,55 +192,103 @@ where
 }
 
 /// The physical columns behind a changed field, in one slot of an insert's tuple.
-pub type InsertSlot<Ch, E, O> = (
-    dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>,
-    dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>,
-    dsl::Eq<Ch, Written<Ch, OnNew<E>>>,
-);
+pub type InsertSlot<Ch, E, O> = <<Ch as Change>::Passes as Passes>::Slot<Ch, E, O>;
 
 /// As [`InsertSlot`], for a value that may be the column's default. The `Option`s (always `Some`) make Diesel insert
 /// batches row by row where there is no `DEFAULT` keyword.
-pub type DefaultableSlot<Ch, E, O> = (
-    Option<dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>>,
-    Option<dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>>,
-    Option<dsl::Eq<Ch, Written<Ch, OnNew<E>>>>,
-);
+pub type DefaultableSlot<Ch, E, O> = <<Ch as Change>::Passes as Passes>::DefaultableSlot<Ch, E, O>;
 
-pub(super) fn slot<Ch, E, O>(capture: &Capture, new: E, old: O) -> InsertSlot<Ch, E, O>
-where
-    Ch: Change,
-    E: Clone,
-{
-    (
-        OldColumn::<Ch>::new().eq(Written::new(
-            capture,
-            Some(OnOld {
-                new: new.clone(),
-                old,
-            }),
-        )),
-        ViaColumn::<Ch>::new().eq(Written::new(capture, Some(OnVia(new.clone())))),
-        Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
-    )
+type Old<Ch, E, O> = dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>;
+type Via<Ch, E> = dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>;
+type New<Ch, E> = dsl::Eq<Ch, Written<Ch, OnNew<E>>>;
+
+/// How many physical columns a change has; a type, because Diesel walks every element of an insert's tuple many times per
+/// statement, silent ones too.
+pub trait Passes: 'static {
+    /// See [`InsertSlot`].
+    type Slot<Ch: Change, E, O>;
+    /// See [`DefaultableSlot`].
+    type DefaultableSlot<Ch: Change, E, O>;
+
+    /// The values of a field.
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O>;
+
+    /// The values of a field that may be the column's default.
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O>;
 }
 
-pub(super) fn defaultable_slot<Ch, E, O>(
-    capture: &Capture,
-    value: Option<(E, O)>,
-) -> DefaultableSlot<Ch, E, O>
-where
-    Ch: Change,
-    E: Clone,
-{
-    match value {
-        Some((new, old)) => {
-            let (old, via, new) = slot(capture, new, old);
-            (Some(old), Some(via), Some(new))
+/// Old and new.
+#[derive(Debug, Clone, Copy)]
+pub enum OnePass {}
+
+/// Old, intermediate and new.
+#[derive(Debug, Clone, Copy)]
+pub enum TwoPasses {}
+
+impl Passes for OnePass {
+    type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, New<Ch, E>);
+    type DefaultableSlot<Ch: Change, E, O> = (Option<Old<Ch, E, O>>, Option<New<Ch, E>>);
+
+    #[inline]
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        let on_old = OnOld {
+            new: new.clone(),
+            old,
+        };
+        (
+            OldColumn::<Ch>::new().eq(Written::new(capture, Some(on_old))),
+            Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
+        )
+    }
+
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O> {
+        match value {
+            Some((new, old)) => {
+                let (old, new) = Self::slot(capture, new, old);
+                (Some(old), Some(new))
+            }
+            None => (
+                Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
+                Some(Ch::default().eq(Written::new(capture, None))),
+            ),
         }
-        None => (
-            Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
-            Some(ViaColumn::<Ch>::new().eq(Written::new(capture, None))),
-            Some(Ch::default().eq(Written::new(capture, None))),
-        ),
+    }
+}
+
+impl Passes for TwoPasses {
+    type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, Via<Ch, E>, New<Ch, E>);
+    type DefaultableSlot<Ch: Change, E, O> = (
+        Option<Old<Ch, E, O>>,
+        Option<Via<Ch, E>>,
+        Option<New<Ch, E>>,
+    );
+
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        let via = Written::new(capture, Some(OnVia(new.clone())));
+        let (old, new) = OnePass::slot(capture, new, old);
+        (old, ViaColumn::<Ch>::new().eq(via), new)
+    }
+
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O> {
+        match value {
+            Some((new, old)) => {
+                let (old, via, new) = Self::slot(capture, new, old);
+                (Some(old), Some(via), Some(new))
+            }
+            None => {
+                let via = Written::new(capture, None);
+                let (old, new) = OnePass::defaultable(capture, None);
+                (old, Some(ViaColumn::<Ch>::new().eq(via)), new)
+            }
+        }
     }
 }
