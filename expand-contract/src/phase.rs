@@ -294,6 +294,18 @@ impl Stage {
         }) + self.phase as u8
     }
 
+    /// The stages that write the column, as a set of their codes: for code that asks often.
+    pub(crate) const fn writers(side: Side, two_passes: bool) -> u16 {
+        let (mut set, mut code) = (0, 1);
+        while let Some(stage) = Stage::from_u8(code) {
+            if stage.writes(side, two_passes) {
+                set |= 1 << code;
+            }
+            code += 1;
+        }
+        set
+    }
+
     #[inline]
     pub(crate) const fn from_u8(code: u8) -> Option<Self> {
         let (pass, phase) = match code {

@@ -171,7 +171,7 @@ impl PhaseCell {
     // A statement is walked dozens of times, mostly outside of any scope.
     #[inline]
     fn scoped<T>(&'static self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
-        if DEPTH.get() == 0 {
+        if !in_scope() {
             return None;
         }
         self.innermost(read)
@@ -210,6 +210,12 @@ thread_local! {
 #[inline]
 pub(crate) fn scope_serial() -> u64 {
     SCOPE.get()
+}
+
+/// Whether this thread is in any scope.
+#[inline]
+pub(crate) fn in_scope() -> bool {
+    DEPTH.get() != 0
 }
 
 /// The phase of one migration on one database, as read from its ledger.

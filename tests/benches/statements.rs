@@ -99,7 +99,10 @@ fn figure<C>(
     ours: impl Fn(&mut C, i32),
     theirs: impl Fn(&mut C, i32),
 ) {
-    let mut wanted = std::env::args().skip(1).filter(|arg| arg != "--bench").peekable();
+    let mut wanted = std::env::args()
+        .skip(1)
+        .filter(|arg| arg != "--bench")
+        .peekable();
     if wanted.peek().is_some() && !wanted.any(|part| name.contains(&part)) {
         return;
     }

@@ -15,7 +15,7 @@ use super::change::Change;
 use super::columns::{OldColumn, ViaColumn};
 use super::convert::{build_error, WalkOld};
 use crate::definition::Dialect;
-use crate::phase::Side;
+use crate::phase::{Side, Stage};
 use crate::state::Current;
 
 /// A value on one of the physical columns behind a changed field.
@@ -64,6 +64,7 @@ where
     DB: Backend,
     O: WalkOld<Ch, E, DB>,
 {
+    #[inline]
     fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.old.walk_old(&self.new, current, out)
     }
@@ -83,6 +84,7 @@ macro_rules! new_typed_side {
             DB: Backend,
             E: QueryFragment<DB>,
         {
+            #[inline]
             fn walk<'b>(&'b self, _: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
                 self.0.walk_ast(out)
             }
@@ -173,13 +175,15 @@ where
     V: WalkSide<Ch, DB>,
     DB: Backend,
 {
+    #[inline]
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let cell = Ch::cell();
         let current = self.capture.seal(cell).map_err(build_error)?;
         if !self.single && !cell.same_as_first(current) {
             out.unsafe_to_cache_prepared();
         }
-        if Ch::definition().writes(V::SIDE, current.stage) {
+        let writers = const { Stage::writers(V::SIDE, Ch::Passes::TWO) };
+        if writers & (1 << current.stage.to_u8()) != 0 {
             match &self.value {
                 Some(value) => value.walk(current, out)?,
                 // elsewhere there is no such keyword: a column left out takes its default
@@ -205,6 +209,8 @@ type New<Ch, E> = dsl::Eq<Ch, Written<Ch, OnNew<E>>>;
 /// How many physical columns a change has; a type, because Diesel walks every element of an insert's tuple many times per
 /// statement, silent ones too.
 pub trait Passes: 'static {
+    /// Whether there is an intermediate column.
+    const TWO: bool;
     /// See [`InsertSlot`].
     type Slot<Ch: Change, E, O>;
     /// See [`DefaultableSlot`].
@@ -229,6 +235,7 @@ pub enum OnePass {}
 pub enum TwoPasses {}
 
 impl Passes for OnePass {
+    const TWO: bool = false;
     type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, New<Ch, E>);
     type DefaultableSlot<Ch: Change, E, O> = (Option<Old<Ch, E, O>>, Option<New<Ch, E>>);
 
@@ -262,6 +269,7 @@ impl Passes for OnePass {
 }
 
 impl Passes for TwoPasses {
+    const TWO: bool = true;
     type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, Via<Ch, E>, New<Ch, E>);
     type DefaultableSlot<Ch: Change, E, O> = (
         Option<Old<Ch, E, O>>,

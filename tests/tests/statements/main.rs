@@ -18,6 +18,7 @@ mod support;
 
 mod field_postgres;
 mod field_sqlite;
+mod multi;
 mod postgres;
 mod sqlite;
 mod table_postgres;
