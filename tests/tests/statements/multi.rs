@@ -22,16 +22,30 @@ macro_rules! scenario {
             use crate::forms::$form::{versions, Version, TAR};
             let database = tests::postgres::PgDatabase::new();
             let databases = [
-                (Dialect::Postgres, support::postgres::KEY, &mut AnyConnection::Postgres(database.connect())),
-                (Dialect::Sqlite, support::sqlite::KEY, &mut AnyConnection::Sqlite(tests::sqlite::in_memory())),
+                (
+                    Dialect::Postgres,
+                    support::postgres::KEY,
+                    &mut AnyConnection::Postgres(database.connect()),
+                ),
+                (
+                    Dialect::Sqlite,
+                    support::sqlite::KEY,
+                    &mut AnyConnection::Sqlite(tests::sqlite::in_memory()),
+                ),
             ];
             for (dialect, key, conn) in databases {
                 for phase in Phase::ALL {
-                    conn.batch_execute("DROP TABLE IF EXISTS versions; DROP TABLE IF EXISTS downloads;")
+                    conn.batch_execute(
+                        "DROP TABLE IF EXISTS versions; DROP TABLE IF EXISTS downloads;",
+                    )
+                    .unwrap();
+                    conn.batch_execute(&ddl::versions(dialect, key, phase))
                         .unwrap();
-                    conn.batch_execute(&ddl::versions(dialect, key, phase)).unwrap();
-                    let here =
-                        &snapshot::<versions::table>(Stage::first(phase), dialect, &[ddl::CHECKSUM]);
+                    let here = &snapshot::<versions::table>(
+                        Stage::first(phase),
+                        dialect,
+                        &[ddl::CHECKSUM],
+                    );
                     let mut version = Version {
                         id: 50,
                         num: "5.0.0".into(),
@@ -43,7 +57,11 @@ macro_rules! scenario {
                         .execute(conn)
                         .unwrap();
                     version.tar_sha256 = sha(6);
-                    diesel::update(&version).set(&version).at(here).execute(conn).unwrap();
+                    diesel::update(&version)
+                        .set(&version)
+                        .at(here)
+                        .execute(conn)
+                        .unwrap();
                     diesel::update(versions::table.find(1))
                         .set(TAR.eq(sha(7)))
                         .at(here)
@@ -56,7 +74,8 @@ macro_rules! scenario {
                         .at(here)
                         .load(conn)
                         .unwrap();
-                    let found: Vec<_> = found.iter().map(|v| (v.id, v.tar_sha256.clone())).collect();
+                    let found: Vec<_> =
+                        found.iter().map(|v| (v.id, v.tar_sha256.clone())).collect();
                     assert_eq!(found, [(50, sha(6)), (1, sha(7))], "{dialect} {phase}");
                     match conn {
                         AnyConnection::Postgres(conn) => {
