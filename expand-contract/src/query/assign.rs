@@ -249,7 +249,7 @@ where
     }
 }
 
-impl<'a, Ch, E, O> Insertable<Ch::Table> for &'a PhaseEq<Ch, E, O>
+impl<Ch, E, O> Insertable<Ch::Table> for &PhaseEq<Ch, E, O>
 where
     Ch: Change + Place<Change = Ch>,
     PhaseEq<Ch, E, O>: Insertable<<Ch as Column>::Table> + Clone,

@@ -1,5 +1,6 @@
 //! The same statements on diesel-async: nothing but the connection and `.await` differs.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, reason = "the place of a panic says enough")]
 
 use diesel::connection::SimpleConnection as _;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};

@@ -6,6 +6,7 @@
     clippy::duplicate_mod,
     reason = "a scenario is compiled once per combination"
 )]
+#![allow(clippy::unwrap_used, reason = "the place of a panic says enough")]
 #![allow(
     dead_code,
     unused_imports,
