@@ -69,8 +69,11 @@ fn insertable_for(record: &Record, table: &Path, lifetime: Option<Lifetime>) -> 
         {
             type Values = <#tuple as #diesel::insertable::Insertable<#table::table>>::Values;
 
+            #[track_caller]
             fn values(self) -> Self::Values {
-                #diesel::insertable::Insertable::<#table::table>::values((#(#values,)*))
+                #private::record_values(::core::panic::Location::caller(), || {
+                    #diesel::insertable::Insertable::<#table::table>::values((#(#values,)*))
+                })
             }
         }
     }

@@ -165,9 +165,9 @@ fn change_impl(
         Some(old) => quote!(#old),
         None => name.clone(),
     };
-    let via = match &change.via {
-        Some(via) => quote!(#via),
-        None => name,
+    let (via, passes) = match &change.via {
+        Some(via) => (quote!(#via), quote!(TwoPasses)),
+        None => (name, quote!(OnePass)),
     };
     let kind = if is_rust(change) {
         quote!(ByRust)
@@ -183,6 +183,7 @@ fn change_impl(
             type NewSqlType = #sql_type;
             type OldSqlType = #old_sql_type;
             type Kind = #private::#kind;
+            type Passes = #private::#passes;
 
             const OLD: &'static str = #old;
             const VIA: &'static str = #via;

@@ -5,6 +5,7 @@ use diesel::query_source::Column;
 use diesel::sql_types::{is_nullable, Nullable, SingleValue, SqlType};
 
 use super::convert::{OldSide, RustDown, SqlDown};
+use super::insert::Passes;
 use crate::backend::RustConversion;
 use crate::definition::ChangeDef;
 use crate::state::PhaseCell;
@@ -27,6 +28,8 @@ pub trait Change:
     type OldSqlType: SqlType + SingleValue + TypedExpressionType;
     /// Whether the database or Rust converts.
     type Kind: ConversionKind;
+    /// Whether there is an intermediate column.
+    type Passes: Passes;
     /// The old column's name in the database.
     const OLD: &'static str;
     /// The intermediate column's name; the new column's where there is none.

@@ -18,7 +18,7 @@ use super::assign::PhaseAssign;
 use super::capture::Capture;
 use super::change::{Change, Converts};
 use super::converted::Builds;
-use super::insert::{defaultable_slot, slot, DefaultableSlot, InsertSlot};
+use super::insert::{DefaultableSlot, InsertSlot, Passes};
 use super::read::PhaseColumn;
 
 /// Says of every type that it is no changed column; a changed column says otherwise with an inherent constant.
@@ -127,7 +127,8 @@ where
 
     fn given(value: U) -> Self::Given {
         let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
-        slot(&Capture::new(C::Change::cell()), value.as_expression(), old)
+        let capture = Capture::new(C::Change::cell());
+        <C::Change as Change>::Passes::slot(&capture, value.as_expression(), old)
     }
 
     fn defaultable(value: Option<U>) -> Self::Defaultable {
@@ -135,7 +136,7 @@ where
             let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
             (value.as_expression(), old)
         });
-        defaultable_slot(&Capture::new(C::Change::cell()), value)
+        <C::Change as Change>::Passes::defaultable(&Capture::new(C::Change::cell()), value)
     }
 }
 
