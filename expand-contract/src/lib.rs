@@ -1,4 +1,4 @@
-//! Change the schema of a live database under a Diesel application without anyone noticing.
+#![doc = include_str!("../README.md")]
 
 // what only one backend needs has no caller without it
 #![cfg_attr(
@@ -24,6 +24,8 @@ mod rejected;
 mod repository;
 mod runner;
 mod state;
+#[doc = include_str!("../docs/supported.md")]
+pub mod supported {}
 mod text;
 
 #[doc(hidden)]

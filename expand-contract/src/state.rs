@@ -141,13 +141,12 @@ impl PhaseCell {
         }
     }
 
-    /// Whether `current` is the stage of the first statement that asked.
+    /// Whether `code` is that of the stage of the first statement that asked.
     ///
     /// Diesel caches the insert of an array under its Rust type, whatever its SQL. Such a cache entry
     /// can hold only the first stage's text as long as every other stage's statements are kept out of the cache.
     #[inline]
-    pub fn same_as_first(&self, current: Current) -> bool {
-        let code = current.stage.to_u8();
+    pub fn same_as_first(&self, code: u8) -> bool {
         match self.first.load(Ordering::Relaxed) {
             0 => {
                 let first =

@@ -10,10 +10,10 @@ use std::time::Instant;
 use diesel::connection::SimpleConnection;
 use diesel::upsert::excluded;
 use diesel::{insert_into, update};
-use expand_contract::__private::{Dialect, Migrate as _};
+use expand_contract::__private::Dialect;
 use expand_contract::phase::{Phase, Stage};
 use expand_contract::prelude::*;
-use expand_contract::Snapshot;
+use expand_contract::{Migrate as _, Snapshot};
 
 mod schema {
     diesel::table! {

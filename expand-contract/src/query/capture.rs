@@ -87,6 +87,19 @@ impl Capture {
         self.seal_first(cell)
     }
 
+    /// [`Self::seal`] for the many walks that only want to know whether a column is written: the code of the stage.
+    #[inline]
+    pub(super) fn seal_stage(&self, cell: &'static PhaseCell) -> Result<u8, StatementError> {
+        let code = self.0.load(Ordering::Acquire);
+        if code & SEALED != 0 && !in_scope() {
+            let [stage, ..] = code.to_le_bytes();
+            if stage != 0 {
+                return Ok(stage);
+            }
+        }
+        Ok(self.seal_first(cell)?.stage.to_u8())
+    }
+
     #[inline(never)]
     fn seal_first(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
         let code = self.0.fetch_or(SEALED, Ordering::AcqRel);

@@ -178,12 +178,13 @@ where
     #[inline]
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let cell = Ch::cell();
-        let current = self.capture.seal(cell).map_err(build_error)?;
-        if !self.single && !cell.same_as_first(current) {
+        let stage = self.capture.seal_stage(cell).map_err(build_error)?;
+        if !self.single && !cell.same_as_first(stage) {
             out.unsafe_to_cache_prepared();
         }
         let writers = const { Stage::writers(V::SIDE, Ch::Passes::TWO) };
-        if writers & (1 << current.stage.to_u8()) != 0 {
+        if writers & (1 << stage) != 0 {
+            let current = self.capture.seal(cell).map_err(build_error)?;
             match &self.value {
                 Some(value) => value.walk(current, out)?,
                 // elsewhere there is no such keyword: a column left out takes its default
