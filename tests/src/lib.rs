@@ -1,5 +1,6 @@
 //! Support for the scenario tests: real databases, and processes that can be killed.
 //!
+//! * [`database`]: what scenarios for every database need of one.
 //! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
 //! * [`sqlite`]: database files that go away with the test.
 //! * [`process`]: a test of this executable, run as a process of its own that may be killed.
@@ -7,6 +8,7 @@
 //!
 //! A server that is missing makes a test fail, never skip.
 
+pub mod database;
 pub mod postgres;
 pub mod process;
 pub mod sqlite;
