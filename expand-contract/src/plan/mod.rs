@@ -244,13 +244,13 @@ impl Context<'_> {
         Ok(Some((forward, backward)))
     }
 
-    /// The predicate of DESIGN: a row of the change is consistent.
+    /// Whether a row of the change is consistent; none if only Rust can tell.
     pub(crate) fn consistent(&self, change: &Active) -> Result<Option<String>, Error> {
-        Ok(match (self.halves(change)?, change.conversion) {
-            (Some((forward, _)), Conversion::Identity) => Some(forward),
-            (Some((forward, backward)), _) => Some(format!("({forward} OR {backward})")),
-            (None, _) => None,
-        })
+        let quote = |name: &str| self.table.dialect.quote(name);
+        Ok(self.halves(change)?.map(|(forward, backward)| {
+            let sides = (quote(change.from), quote(change.to));
+            consistency(change, (&sides.0, &sides.1), &forward, &backward)
+        }))
     }
 
     /// The `SET` list and the condition of a batch over all SQL conversions; none if there is no such change.
@@ -343,5 +343,21 @@ impl Action {
             kind,
             work,
         }
+    }
+}
+
+/// `(n ≡ up(o) AND (n IS NOT NULL OR o IS NULL)) OR o ≡ down(n)`: the one predicate of triggers, copying and comparing.
+///
+/// The second half lets lossy conversions survive. The middle part keeps a value that a conversion turns into NULL
+/// instead of raising from counting as copied.
+pub(crate) fn consistency(
+    change: &Active,
+    (old, new): (&str, &str),
+    forward: &str,
+    backward: &str,
+) -> String {
+    match change.conversion {
+        Conversion::Identity => forward.to_owned(),
+        _ => format!("(({forward} AND ({new} IS NOT NULL OR {old} IS NULL)) OR {backward})"),
     }
 }
