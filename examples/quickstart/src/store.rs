@@ -3,7 +3,6 @@
 //! Written once and compiled for both databases; an application with one database needs no trait.
 
 use diesel::connection::SimpleConnection;
-use diesel::dsl::max;
 use expand_contract::phase::Step;
 use expand_contract::prelude::*;
 use expand_contract::{Error, Options, Status};
@@ -27,7 +26,6 @@ pub trait Store: Sized {
     fn find(&mut self, id: i64) -> QueryResult<Version>;
     fn with_digest(&mut self, digest: &[u8], copy: i64) -> QueryResult<Vec<i64>>;
     fn page(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Version>>;
-    fn last_id(&mut self) -> QueryResult<Option<i64>>;
 
     fn tenants(&mut self) -> Result<usize, Box<dyn std::error::Error>>;
 
@@ -131,10 +129,6 @@ macro_rules! store {
                     .limit(limit)
                     .select(Version::as_select())
                     .load(self)
-            }
-
-            fn last_id(&mut self) -> QueryResult<Option<i64>> {
-                versions::table.select(max(versions::id)).first(self)
             }
 
             fn tenants(&mut self) -> Result<usize, Box<dyn std::error::Error>> {
