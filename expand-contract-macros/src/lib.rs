@@ -10,7 +10,17 @@ use proc_macro::TokenStream;
 use syn::{parse_macro_input, DeriveInput};
 
 /// See `expand_contract::Migrate`.
-#[proc_macro_derive(Migrate, attributes(migrate, diesel))]
+#[proc_macro_derive(
+    Migrate,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
 pub fn migrate_model(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     match Model::parse(&input) {
@@ -40,27 +50,93 @@ pub fn __phase_columns(args: TokenStream, module: TokenStream) -> TokenStream {
 }
 
 /// See `expand_contract::Insertable`.
-#[proc_macro_derive(Insertable, attributes(migrate, diesel))]
+#[proc_macro_derive(
+    Insertable,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
 pub fn insertable(input: TokenStream) -> TokenStream {
     record(input, Use::Insertable, expand::insertable)
 }
 
 /// See `expand_contract::AsChangeset`.
-#[proc_macro_derive(AsChangeset, attributes(migrate, diesel))]
+#[proc_macro_derive(
+    AsChangeset,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
 pub fn as_changeset(input: TokenStream) -> TokenStream {
     record(input, Use::AsChangeset, expand::as_changeset)
 }
 
 /// See `expand_contract::Selectable`.
-#[proc_macro_derive(Selectable, attributes(migrate, diesel))]
+#[proc_macro_derive(
+    Selectable,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
 pub fn selectable(input: TokenStream) -> TokenStream {
     record(input, Use::Selectable, expand::selectable)
 }
 
 /// See `expand_contract::Queryable`.
-#[proc_macro_derive(Queryable, attributes(migrate, diesel))]
+#[proc_macro_derive(
+    Queryable,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
 pub fn queryable(input: TokenStream) -> TokenStream {
-    record(input, Use::Selectable, expand::queryable)
+    let input = parse_macro_input!(input as DeriveInput);
+    match Record::parse(&input, Use::Selectable) {
+        Ok(record) => expand::queryable(&record),
+        Err(rejected) => expand::fallback::queryable(&rejected),
+    }
+    .into()
+}
+
+/// See `expand_contract::HasQuery`.
+#[proc_macro_derive(
+    HasQuery,
+    attributes(
+        migrate,
+        diesel,
+        table_name,
+        column_name,
+        primary_key,
+        changeset_options
+    )
+)]
+pub fn has_query(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    match Record::parse(&input, Use::Selectable) {
+        Ok(record) => expand::has_query(&record),
+        Err(rejected) => expand::fallback::has_query(&rejected),
+    }
+    .into()
 }
 
 fn record(

@@ -161,6 +161,7 @@ pub struct ChangeDef {
 
 impl ChangeDef {
     /// The database name of one of the columns.
+    #[inline]
     pub const fn name(&self, side: Side) -> &'static str {
         match (side, self.via) {
             (Side::Old, _) => self.old,
@@ -170,16 +171,19 @@ impl ChangeDef {
     }
 
     /// Whether the change goes through an intermediate column.
+    #[inline]
     pub const fn two_passes(&self) -> bool {
         self.via.is_some()
     }
 
     /// The column that reads name in the stage.
+    #[inline]
     pub const fn reads(&self, stage: Stage) -> Side {
         stage.reads(self.via.is_some())
     }
 
     /// Whether writes name the column in the stage.
+    #[inline]
     pub const fn writes(&self, side: Side, stage: Stage) -> bool {
         stage.writes(side, self.via.is_some())
     }

@@ -11,6 +11,7 @@ mod backend;
 mod catalogue;
 mod ddl_type;
 pub mod definition;
+pub mod dsl;
 mod error;
 mod ledger;
 pub mod migration;
@@ -19,6 +20,7 @@ pub mod phase;
 pub mod pinned;
 mod plan;
 mod query;
+mod rejected;
 mod repository;
 mod runner;
 mod state;
@@ -32,7 +34,7 @@ pub use error::{Error, Obstacle, PoisonRow};
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
 pub use expand_contract_macros::{
-    migrate, AsChangeset, Insertable, Migrate, Queryable, Selectable,
+    migrate, AsChangeset, HasQuery, Insertable, Migrate, Queryable, Selectable,
 };
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 pub use options::{ActionEvent, Moment, Options, Progress};
@@ -45,7 +47,7 @@ pub use state::{Snapshot, StatementError};
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 pub mod prelude {
     pub use diesel::prelude::*;
-    pub use expand_contract_macros::{AsChangeset, Insertable, Migrate, Selectable};
+    pub use expand_contract_macros::{AsChangeset, HasQuery, Insertable, Migrate, Selectable};
 
     pub use crate::AtPhase;
 }
@@ -64,8 +66,9 @@ pub mod __private {
     };
     pub use crate::ddl_type::{nullable, DdlType};
     pub use crate::definition::*;
-    pub use crate::migration::{Migrate, MigrateOn};
+    pub use crate::migration::{Migrate, MigrateOn, Migration};
     pub use crate::query::*;
+    pub use crate::rejected::*;
     pub use crate::repository::*;
     pub use crate::state::PhaseCell;
     pub use diesel;
@@ -74,8 +77,4 @@ pub mod __private {
     pub fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, String> {
         result.map_err(|error| error.to_string())
     }
-
-    /// Stands in for what a failed derive would have made.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Rejected;
 }

@@ -161,6 +161,11 @@ impl<M: Migrate, S> Migration<M, S> {
             name,
             &mut self.options,
         )?;
+        // statements of this process follow each phase at once, not only when the step is over
+        let (before, _) = read::<M>(&mut runner)?;
+        before.make_process_wide();
+        let publish = |stage| before.clone().with_stage(stage).make_process_wide();
+        runner.published = &publish;
         let value = work(&mut runner)?;
         let (snapshot, status) = read::<M>(&mut runner)?;
         snapshot.make_process_wide();

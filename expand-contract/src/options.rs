@@ -51,10 +51,11 @@ type OnAction = Box<dyn FnMut(&ActionEvent) -> ControlFlow<()>>;
 /// How the runner goes about its work.
 #[non_exhaustive]
 pub struct Options {
-    pub(crate) batch_size: u32,
+    pub(crate) batch_size: Option<u32>,
     pub(crate) lock_timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
     pub(crate) snapshot_wait: Duration,
     pub(crate) samples: usize,
     pub(crate) holder: Option<String>,
@@ -65,10 +66,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            batch_size: 10_000,
+            batch_size: None,
             lock_timeout: Duration::from_millis(400),
             retries: 30,
             lease: Duration::from_secs(60),
+            grace: Duration::from_secs(1),
             snapshot_wait: Duration::from_secs(60),
             samples: 10,
             holder: None,
@@ -84,10 +86,11 @@ impl Options {
         Options::default()
     }
 
-    /// Rows per batch of `backfill` and `verify` (10,000). Rust conversions take at most 1,000.
+    /// Rows per batch of `backfill` and `verify` (10,000; on SQLite, where a batch keeps all writers out, 2,000). Rust
+    /// conversions take at most 1,000.
     #[must_use]
     pub fn batch_size(mut self, rows: u32) -> Self {
-        self.batch_size = rows.max(1);
+        self.batch_size = Some(rows.max(1));
         self
     }
 
@@ -112,6 +115,18 @@ impl Options {
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// How long after publishing a phase the runner waits before it changes what an earlier phase needs: drops a column
+    /// or an index, or copies back (1 s).
+    ///
+    /// It is for statements that were built before the phase moved and are still on their way. Instances learn of the
+    /// phase when they load it: if some do so only now and then, take the steps one by one and let them in between, or
+    /// set this to longer than they take. Transactions by [`crate::pinned`] need none.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -175,6 +190,7 @@ impl fmt::Debug for Options {
             .field("lock_timeout", &self.lock_timeout)
             .field("retries", &self.retries)
             .field("lease", &self.lease)
+            .field("grace", &self.grace)
             .finish_non_exhaustive()
     }
 }

@@ -101,16 +101,19 @@ impl Phase {
     }
 
     /// Whether code in this phase writes the column the pass starts from.
+    #[inline]
     pub const fn writes_old(self) -> bool {
         matches!(self, Phase::Original | Phase::Expanded | Phase::Switched)
     }
 
     /// Whether code in this phase writes the column the pass leads to.
+    #[inline]
     pub const fn writes_new(self) -> bool {
         !matches!(self, Phase::Original)
     }
 
     /// Whether code in this phase reads the column the pass starts from (otherwise the one it leads to).
+    #[inline]
     pub const fn reads_old(self) -> bool {
         matches!(self, Phase::Original | Phase::Expanded)
     }
@@ -245,6 +248,7 @@ impl Stage {
     }
 
     /// The column that a read of the field names. `two_passes`: the change has an intermediate column.
+    #[inline]
     pub const fn reads(self, two_passes: bool) -> Side {
         let (from, to) = self.ends(two_passes);
         if self.phase_of(two_passes).reads_old() {
@@ -255,6 +259,7 @@ impl Stage {
     }
 
     /// Whether a write of the field names the column. `two_passes`: the change has an intermediate column.
+    #[inline]
     pub const fn writes(self, side: Side, two_passes: bool) -> bool {
         let (from, to) = self.ends(two_passes);
         let phase = self.phase_of(two_passes);
@@ -263,6 +268,7 @@ impl Stage {
     }
 
     /// The columns between which this pass moves the field.
+    #[inline]
     pub const fn ends(self, two_passes: bool) -> (Side, Side) {
         match (two_passes, self.pass) {
             (false, _) => (Side::Old, Side::New),
@@ -272,6 +278,7 @@ impl Stage {
     }
 
     // A change of one pass is over when its migration is in the second pass for another field's sake.
+    #[inline]
     const fn phase_of(self, two_passes: bool) -> Phase {
         match (two_passes, self.pass) {
             (false, Pass::Second) => Phase::Contracted,
@@ -279,6 +286,7 @@ impl Stage {
         }
     }
 
+    #[inline]
     pub(crate) const fn to_u8(self) -> u8 {
         (match self.pass {
             Pass::First => 1,
@@ -286,6 +294,19 @@ impl Stage {
         }) + self.phase as u8
     }
 
+    /// The stages that write the column, as a set of their codes: for code that asks often.
+    pub(crate) const fn writers(side: Side, two_passes: bool) -> u16 {
+        let (mut set, mut code) = (0, 1);
+        while let Some(stage) = Stage::from_u8(code) {
+            if stage.writes(side, two_passes) {
+                set |= 1 << code;
+            }
+            code += 1;
+        }
+        set
+    }
+
+    #[inline]
     pub(crate) const fn from_u8(code: u8) -> Option<Self> {
         let (pass, phase) = match code {
             1..=5 => (Pass::First, code - 1),

@@ -60,6 +60,7 @@ impl Dialect {
         }
     }
 
+    #[inline]
     pub(crate) const fn from_u8(code: u8) -> Option<Self> {
         match code {
             1 => Some(Dialect::Sqlite),
@@ -107,6 +108,7 @@ impl PhaseCell {
     }
 
     /// The phase in force on this thread: the innermost scope's, else the process-wide one, if any.
+    #[inline]
     pub fn get(&'static self) -> Option<Current> {
         match self.scoped(|snapshot| snapshot.current) {
             Some(current) => Some(current),
@@ -115,6 +117,7 @@ impl PhaseCell {
     }
 
     /// The phase for a statement that was built in `captured`: a scope wins over what was captured.
+    #[inline]
     pub fn resolve(&'static self, captured: Option<Current>) -> Result<Current, StatementError> {
         self.scoped(|snapshot| snapshot.current)
             .or(captured)
@@ -140,19 +143,23 @@ impl PhaseCell {
 
     /// Whether `current` is the stage of the first statement that asked.
     ///
-    /// Diesel caches a statement over an array of records under its Rust type, whatever its SQL. Such a cache entry
+    /// Diesel caches the insert of an array under its Rust type, whatever its SQL. Such a cache entry
     /// can hold only the first stage's text as long as every other stage's statements are kept out of the cache.
+    #[inline]
     pub fn same_as_first(&self, current: Current) -> bool {
         let code = current.stage.to_u8();
-        match self
-            .first
-            .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => true,
-            Err(first) => first == code,
+        match self.first.load(Ordering::Relaxed) {
+            0 => {
+                let first =
+                    self.first
+                        .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+                first.map_or_else(|first| first == code, |_| true)
+            }
+            first => first == code,
         }
     }
 
+    #[inline]
     fn process_wide(&self) -> Option<Current> {
         let [stage, dialect] = self.current.load(Ordering::Acquire).to_le_bytes();
         Some(Current {
@@ -161,7 +168,17 @@ impl PhaseCell {
         })
     }
 
+    // A statement is walked dozens of times, mostly outside of any scope.
+    #[inline]
     fn scoped<T>(&'static self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        if !in_scope() {
+            return None;
+        }
+        self.innermost(read)
+    }
+
+    #[inline(never)]
+    fn innermost<T>(&'static self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
         SCOPES.with_borrow(|scopes| {
             scopes
                 .iter()
@@ -185,11 +202,20 @@ thread_local! {
     static SCOPES: RefCell<Vec<Snapshot>> = const { RefCell::new(Vec::new()) };
     // counts entries and exits, so that equal numbers mean the same scope
     static SCOPE: Cell<u64> = const { Cell::new(0) };
+    // how many scopes there are
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A number that changes whenever this thread enters or leaves a scope.
+#[inline]
 pub(crate) fn scope_serial() -> u64 {
     SCOPE.get()
+}
+
+/// Whether this thread is in any scope.
+#[inline]
+pub(crate) fn in_scope() -> bool {
+    DEPTH.get() != 0
 }
 
 /// The phase of one migration on one database, as read from its ledger.
@@ -261,11 +287,15 @@ impl Snapshot {
                 SCOPE.set(SCOPE.get().wrapping_add(1));
                 SCOPES.with_borrow_mut(|scopes| {
                     scopes.pop();
+                    DEPTH.set(scopes.len());
                 });
             }
         }
         SCOPE.set(SCOPE.get().wrapping_add(1));
-        SCOPES.with_borrow_mut(|scopes| scopes.push(self.clone()));
+        SCOPES.with_borrow_mut(|scopes| {
+            scopes.push(self.clone());
+            DEPTH.set(scopes.len());
+        });
         let _leave = Leave;
         work()
     }

@@ -44,6 +44,8 @@ pub trait Db: Sized {
             panic!("{sql}: {error}");
         }
     }
+    /// Runs a statement that the library's triggers do not see.
+    fn behind_the_triggers(conn: &mut Self::Conn, sql: &str);
     /// Whether a statement fails.
     fn fails(conn: &mut Self::Conn, sql: &str) -> bool {
         conn.batch_execute(sql).is_err()
@@ -84,6 +86,15 @@ impl Db for Lite {
         )
         .expect("SQLite takes the pragmas");
         conn
+    }
+
+    fn behind_the_triggers(conn: &mut SqliteConnection, sql: &str) {
+        let [create, drop] = [
+            "SELECT group_concat(sql, ';') FROM sqlite_master WHERE type = 'trigger'",
+            "SELECT group_concat('DROP TRIGGER \"' || name || '\"', ';') FROM sqlite_master WHERE type = 'trigger'",
+        ]
+        .map(|sql| Self::text(conn, sql).unwrap_or_default());
+        Self::run(conn, &format!("BEGIN; {drop}; {sql}; {create}; COMMIT"));
     }
 
     #[track_caller]
@@ -129,6 +140,15 @@ impl Db for Postgres {
 
     fn open(url: &str) -> PgConnection {
         PgConnection::establish(url).expect("the server lets in whoever may use it")
+    }
+
+    fn behind_the_triggers(conn: &mut PgConnection, sql: &str) {
+        Self::run(
+            conn,
+            &format!(
+                "SET session_replication_role = replica; {sql}; RESET session_replication_role"
+            ),
+        );
     }
 
     #[track_caller]

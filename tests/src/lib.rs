@@ -3,12 +3,14 @@
 //! * [`database`]: what scenarios for every database need of one.
 //! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
 //! * [`sqlite`]: database files that go away with the test.
+//! * [`phases`]: the phases of a migration, without a runner.
 //! * [`process`]: a test of this executable, run as a process of its own that may be killed.
 //! * [`wait`]: waiting for a condition, never for a length of time.
 //!
 //! A server that is missing makes a test fail, never skip.
 
 pub mod database;
+pub mod phases;
 pub mod postgres;
 pub mod process;
 pub mod sqlite;

@@ -191,6 +191,7 @@ impl Task {
 fn options() -> Options {
     Options::new()
         .batch_size(1_500)
+        .grace(Duration::ZERO)
         .lease(Duration::from_millis(50))
 }
 

@@ -49,7 +49,10 @@ impl MigrationArgs {
             if keys::ON_CHANGE.iter().any(|known| key == known) {
                 return Err(syn::Error::new(
                     key.span(),
-                    format!("`{key}` belongs on the field that changes, not on the struct"),
+                    format!(
+                        "`{key}` belongs on the field that changes, not on the struct\n{}",
+                        keys::help(&key.to_string())
+                    ),
                 ));
             }
             args.item(key, input, keys::ON_STRUCT)
@@ -91,6 +94,7 @@ pub(crate) struct ChangeArgs {
     pub(crate) rename_from: Option<Given<LitStr>>,
     pub(crate) retype_from: Option<Given<Type>>,
     pub(crate) old_type: Option<Given<Type>>,
+    pub(crate) new_type: Option<Given<Type>>,
     pub(crate) up: Option<Given<PerDialect<LitStr>>>,
     pub(crate) down: Option<Given<PerDialect<LitStr>>>,
     pub(crate) up_with: Option<Given<ExprPath>>,
@@ -112,7 +116,10 @@ impl ChangeArgs {
             if keys::ON_STRUCT.iter().any(|known| key == known) {
                 return Err(syn::Error::new(
                     key.span(),
-                    format!("`{key}` belongs on the struct, not on a field"),
+                    format!(
+                        "`{key}` belongs on the struct, not on a field\n{}",
+                        keys::help(&key.to_string())
+                    ),
                 ));
             }
             args.item(key, input, errors)
@@ -136,6 +143,9 @@ impl ChangeArgs {
             keys::RENAME_FROM => set(&mut self.rename_from, key, input, string),
             keys::RETYPE_FROM => set(&mut self.retype_from, key, input, sql_type),
             keys::OLD_TYPE => set(&mut self.old_type, key, input, |key, input| {
+                value(key, input, "a type")
+            }),
+            keys::NEW_TYPE => set(&mut self.new_type, key, input, |key, input| {
                 value(key, input, "a type")
             }),
             keys::UP => set(&mut self.up, key, input, dialects),

@@ -113,6 +113,44 @@ pub(crate) fn migration(
     })
 }
 
+/// A migration of the same columns that leaves names and values as they are.
+pub(crate) fn stand_in<'a>(
+    args: &MigrationArgs,
+    drafts: impl IntoIterator<Item = &'a Draft>,
+) -> Migration {
+    let mut changes: Vec<Change> = Vec::new();
+    for draft in drafts {
+        if changes
+            .iter()
+            .any(|earlier| names::text(&earlier.column) == names::text(&draft.column))
+        {
+            continue;
+        }
+        changes.push(Change {
+            field: draft.field.clone(),
+            rust_type: draft.rust_type.clone(),
+            column: draft.column.clone(),
+            column_name: draft.column_name.clone(),
+            column_type: draft.column_type.clone(),
+            old_name: None,
+            via: None,
+            retype_from: None,
+            old_type: None,
+            conversion: Conversion::Identity,
+            lossless: true,
+            monotonic: true,
+            sql_type: PerDialect::default(),
+            span: draft.span,
+        });
+    }
+    Migration {
+        id: String::new(),
+        generation: 1,
+        changes,
+        krate: args.krate(),
+    }
+}
+
 /// `None` only if there was an error.
 fn change(draft: Draft, errors: &Errors) -> Option<Change> {
     let conversion = conversion(&draft, errors);
@@ -121,7 +159,9 @@ fn change(draft: Draft, errors: &Errors) -> Option<Change> {
     let is_identity = matches!(conversion, Some(Conversion::Identity));
     Some(Change {
         field: draft.field,
-        rust_type: draft.rust_type,
+        rust_type: draft
+            .rust_type
+            .or_else(|| args.new_type.map(|given| given.value)),
         column: draft.column,
         column_name: draft.column_name,
         column_type: draft.column_type,

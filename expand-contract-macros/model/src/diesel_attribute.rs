@@ -1,6 +1,7 @@
 //! `#[diesel(…)]`, as far as it matters here: what Diesel knows and this crate does not need is left to Diesel.
 
 use proc_macro2::Span;
+use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
@@ -11,6 +12,7 @@ use syn::{
 
 use crate::attribute::{read_items, skip_item};
 use crate::errors::Errors;
+use crate::names;
 
 /// The attributes of Diesel before 2.0 that name what these derives need.
 const OLD_STYLE: &[(&str, &str)] = &[
@@ -40,6 +42,8 @@ pub(crate) struct StructAttributes {
     pub(crate) check_for_backend: Option<CheckForBackend>,
     pub(crate) base_query: Option<Expr>,
     pub(crate) base_query_type: Option<Type>,
+    /// The foreign key of each `belongs_to`, as Diesel names it.
+    pub(crate) foreign_keys: Vec<Ident>,
     /// Whether something could not be read: then no rule may complain that a key is missing.
     pub(crate) is_broken: bool,
 }
@@ -74,6 +78,7 @@ impl StructAttributes {
                         Type::parse,
                     )?);
                 }
+                "belongs_to" => read.foreign_keys.extend(foreign_key(input)),
                 _ => skip_value(input),
             }
             Ok(())
@@ -252,6 +257,33 @@ fn check_for_backend(key: &Ident, input: ParseStream<'_>) -> syn::Result<CheckFo
     Ok(CheckForBackend::Backends(
         content.parse_terminated(TypePath::parse, Token![,])?,
     ))
+}
+
+/// Of `belongs_to(Parent)` or `belongs_to(Parent, foreign_key = my_column)`; what is wrong there is for Diesel to report.
+fn foreign_key(input: ParseStream<'_>) -> Option<Ident> {
+    let read = |input: ParseStream<'_>| -> syn::Result<Ident> {
+        let content;
+        parenthesized!(content in input);
+        let parent: Path = content.parse()?;
+        let mut key = None;
+        while content.parse::<Option<Token![,]>>()?.is_some() && !content.is_empty() {
+            let name: Ident = content.parse()?;
+            content.parse::<Token![=]>()?;
+            if name == "foreign_key" {
+                key = Some(content.parse()?);
+            } else {
+                skip_item(&content);
+            }
+        }
+        let parent = parent.segments.last().map(|last| &last.ident);
+        let inferred =
+            || parent.map(|parent| format_ident!("{}_id", names::snake_case(&names::text(parent))));
+        key.or_else(inferred)
+            .ok_or_else(|| content.error("expected a type"))
+    };
+    let found = read(input).ok();
+    skip_item(input);
+    found
 }
 
 /// An identifier, or a string that holds one.

@@ -36,6 +36,8 @@ keys! {
     RETYPE_FROM = "retype_from", "retype_from = Nullable<Text>";
     /// Change: the old column's Rust type.
     OLD_TYPE = "old_type", "old_type = Option<String>";
+    /// Change: the new column's Rust type; on a table, where no field says it.
+    NEW_TYPE = "new_type", "new_type = Vec<u8>";
     /// Change: new from old, in SQL.
     UP = "up", r#"up = "decode(old_name, 'hex')""#;
     /// Change: old from new, in SQL.
@@ -70,6 +72,7 @@ pub const ON_CHANGE: &[&str] = &[
     RENAME_FROM,
     RETYPE_FROM,
     OLD_TYPE,
+    NEW_TYPE,
     UP,
     DOWN,
     UP_WITH,
@@ -81,6 +84,14 @@ pub const ON_CHANGE: &[&str] = &[
 ];
 /// What may stand inside `up(…)`, `down(…)` and `sql_type(…)`.
 pub const DIALECTS: &[&str] = &[ANY, POSTGRES, SQLITE];
+
+/// As [`help`], inside the parentheses behind a column's name.
+pub fn help_in_list(key: &str) -> String {
+    format!(
+        "help: the correct format looks like `#[expand_contract::{ATTRIBUTE}(my_column({}))]`",
+        format(key)
+    )
+}
 
 /// “help: the correct format looks like …” for the key.
 pub fn help(key: &str) -> String {

@@ -1,9 +1,11 @@
 //! What the annotations mean, with every rule checked.
 
 use proc_macro2::Span;
-use syn::{ExprPath, Generics, Ident, LitStr, Member, Path, Type, TypePath};
+use syn::{ExprPath, Ident, LitStr, Member, Path, Type, TypePath};
 
+use crate::model::Model;
 use crate::names;
+use crate::record::Record;
 use crate::sql::{Grammar, SqlExpr};
 
 /// The changes of one table that go through the phases together.
@@ -34,7 +36,7 @@ impl Migration {
 pub struct Change {
     /// The struct's field; `None` on a table.
     pub field: Option<Member>,
-    /// The field's type; `None` on a table.
+    /// The field's type; on a table `new_type`, always given with [`Conversion::Functions`] and [`Conversion::Traits`].
     pub rust_type: Option<Type>,
     /// The column's identifier in `schema.rs`.
     pub column: Ident,
@@ -136,19 +138,15 @@ impl<T> PerDialect<T> {
     }
 }
 
-/// A refused struct: the errors, and what is needed for fallback impls, so that no second error follows from the first.
+/// A refused struct: the errors, and what stands in for what was refused, so that no second error follows from the first.
 #[derive(Debug, Clone)]
 pub struct Rejected {
     /// All errors, combined.
     pub error: syn::Error,
-    /// The struct.
-    pub ident: Ident,
-    /// Its generics.
-    pub generics: Generics,
-    /// Its tables, as far as they could be read; the one that Diesel would infer if there are none.
-    pub tables: Vec<Path>,
-    /// The path to the core crate, as far as it could be read.
-    pub krate: Path,
+    /// The struct, as far as it could be read. Its table is Diesel's guess where no attribute names one.
+    pub record: Record,
     /// The columns of the fields with a `#[migrate(…)]`, as far as they could be read.
     pub changed: Vec<Ident>,
+    /// A model of the same columns whose values stay as they are; `None` if the table is not known.
+    pub stand_in: Option<Box<Model>>,
 }

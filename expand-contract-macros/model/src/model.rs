@@ -49,6 +49,12 @@ impl Model {
             .repository
             .as_ref()
             .map(|given| given.value.clone());
+        let stand_in = build::stand_in(
+            &draft.args,
+            changes
+                .iter()
+                .filter(|change| columns.iter().any(|column| column.ident == change.column)),
+        );
         let migration = build::migration(&draft.args, changes, &place, &errors);
         match (errors.check(), migration) {
             (Ok(()), Some(migration)) => Ok(Model {
@@ -60,7 +66,19 @@ impl Model {
                 let unsaid =
                     || syn::Error::new(input.ident.span(), "the annotation could not be read");
                 let error = result.err().unwrap_or_else(unsaid);
-                Err(Box::new(draft.record.rejected(error, changed)))
+                let is_table_known = !draft.on_struct.tables.is_empty();
+                Err(Box::new(Rejected {
+                    error,
+                    changed,
+                    stand_in: is_table_known.then(|| {
+                        Box::new(Model {
+                            record: draft.record.clone(),
+                            migration: stand_in,
+                            repository: repository.unwrap_or_default(),
+                        })
+                    }),
+                    record: draft.record,
+                }))
             }
         }
     }
@@ -86,6 +104,7 @@ fn read_changes(input: &DeriveInput, draft: &record::Draft, errors: &Errors) -> 
     let read = |((field, read), on_field): ((&syn::Field, &record::Field), &FieldAttributes)| {
         let args = ChangeArgs::from_attributes(&field.attrs, errors)?;
         check::changed_field(on_field, errors);
+        check::not_a_foreign_key(read, &draft.on_struct.foreign_keys, errors);
         Some(Draft {
             field: Some(read.member.clone()),
             rust_type: Some(read.ty.clone()),

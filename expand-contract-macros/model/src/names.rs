@@ -56,15 +56,19 @@ pub fn default_via(column: &str) -> String {
 
 /// The table that Diesel assumes for a struct without `table_name`: `FooBar` → `foo_bars`.
 pub fn inferred_table(structure: &str) -> String {
-    let mut table = String::with_capacity(structure.len() + 4);
-    for (i, c) in structure.chars().enumerate() {
+    snake_case(structure) + "s"
+}
+
+/// `FooBar` → `foo_bar`, as Diesel does it.
+pub fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (i, c) in name.chars().enumerate() {
         if i > 0 && c.is_uppercase() {
-            table.push('_');
+            snake.push('_');
         }
-        table.extend(c.to_lowercase());
+        snake.extend(c.to_lowercase());
     }
-    table.push('s');
-    table
+    snake
 }
 
 /// The candidate that `word` was probably meant to be.

@@ -115,7 +115,12 @@ impl Record {
         let draft = Draft::read(input, args, purpose, &errors);
         match errors.check() {
             Ok(()) => Ok(draft.record),
-            Err(error) => Err(Box::new(draft.record.rejected(error, Vec::new()))),
+            Err(error) => Err(Box::new(Rejected {
+                error,
+                record: draft.record,
+                changed: Vec::new(),
+                stand_in: None,
+            })),
         }
     }
 
@@ -146,17 +151,6 @@ impl Record {
                     .as_ref()
                     .is_some_and(|column| self.is_key(column))
         })
-    }
-
-    pub(crate) fn rejected(self, error: syn::Error, changed: Vec<Ident>) -> Rejected {
-        Rejected {
-            error,
-            ident: self.ident,
-            generics: self.generics,
-            tables: self.tables,
-            krate: self.krate,
-            changed,
-        }
     }
 }
 

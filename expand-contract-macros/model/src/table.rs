@@ -67,6 +67,8 @@ pub struct TableRejected {
     pub item: TokenStream,
     /// The path to the core crate, as far as it could be read.
     pub krate: Path,
+    /// A migration of the same columns whose values stay as they are; `None` if the table could not be read.
+    pub stand_in: Option<Box<TableMigration>>,
 }
 
 impl TableMigration {
@@ -75,9 +77,16 @@ impl TableMigration {
         let errors = Errors::new();
         let (args, changes) = arguments(args, &errors);
         let krate = args.krate();
+        let mut stand_in = None;
         let read = errors.take(invocation(item.clone()));
         let read = read.and_then(|(invocation, table)| {
-            let migration = build(&args, changes, &table, &errors)?;
+            let drafts = drafts(changes, &table, &errors);
+            stand_in = Some(Box::new(TableMigration {
+                invocation: invocation.clone(),
+                table: table.clone(),
+                migration: build::stand_in(&args, &drafts),
+            }));
+            let migration = build(&args, drafts, &table, &errors)?;
             Some(TableMigration {
                 invocation,
                 table,
@@ -89,7 +98,12 @@ impl TableMigration {
             (Ok(()), Some(read)) => return Ok(read),
             (result, _) => result.err().unwrap_or_else(unsaid),
         };
-        Err(Box::new(TableRejected { error, item, krate }))
+        Err(Box::new(TableRejected {
+            error,
+            item,
+            krate,
+            stand_in,
+        }))
     }
 }
 
@@ -156,7 +170,7 @@ fn setting(args: &mut MigrationArgs, key: Ident, input: ParseStream<'_>) -> syn:
 
 fn build(
     args: &MigrationArgs,
-    changes: Vec<(Ident, ChangeArgs)>,
+    drafts: Vec<Draft>,
     table: &TableDecl,
     errors: &Errors,
 ) -> Option<Migration> {
@@ -168,6 +182,16 @@ fn build(
             name: Some(column.sql_name.clone()),
         })
         .collect();
+    let place = Place {
+        table: names::text(&table.ident),
+        span: table.ident.span(),
+        primary_key: &table.primary_key,
+        columns: &columns,
+    };
+    build::migration(args, drafts, &place, errors)
+}
+
+fn drafts(changes: Vec<(Ident, ChangeArgs)>, table: &TableDecl, errors: &Errors) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (ident, args) in changes {
         let Some(column) = table.column(&ident) else {
@@ -184,13 +208,7 @@ fn build(
             args,
         });
     }
-    let place = Place {
-        table: names::text(&table.ident),
-        span: table.ident.span(),
-        primary_key: &table.primary_key,
-        columns: &columns,
-    };
-    build::migration(args, drafts, &place, errors)
+    drafts
 }
 
 fn no_such_column(ident: &Ident, table: &TableDecl) -> String {

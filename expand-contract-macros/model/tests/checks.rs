@@ -557,9 +557,54 @@ fn a_refused_struct_still_says_what_fallbacks_need() {
         struct Version<'a, T> { id: i32, #[migrate(rename_from = "")] a: &'a T }"#;
     let input = syn::parse_str(source).expect("a struct");
     let rejected = expand_contract_model::Model::parse(&input).expect_err("refused");
-    assert_eq!(rejected.ident, "Version");
-    assert_eq!(rejected.generics.params.len(), 2);
-    assert_eq!(rejected.tables, [syn::parse_quote!(schema::versions)]);
-    assert_eq!(rejected.krate, syn::parse_quote!(ec));
+    assert_eq!(rejected.record.ident, "Version");
+    assert_eq!(rejected.record.generics.params.len(), 2);
+    assert_eq!(
+        rejected.record.tables,
+        [syn::parse_quote!(schema::versions)]
+    );
+    assert_eq!(rejected.record.krate, syn::parse_quote!(ec));
     assert_eq!(rejected.changed, ["a"]);
+    let stand_in = rejected.stand_in.expect("the table is known");
+    let [change] = stand_in.migration.changes.as_slice() else {
+        panic!("{stand_in:#?}");
+    };
+    assert_eq!(change.column, "a");
+    assert!(matches!(
+        change.conversion,
+        expand_contract_model::Conversion::Identity
+    ));
+}
+
+#[test]
+fn a_field_says_the_new_type_itself() {
+    assert_one(
+        field(
+            "retype_from = Text, old_type = String, new_type = Vec<u8>, up_with = f, down_with = g",
+        ),
+        "new_type",
+        "the Rust type of the new column is the field's",
+    );
+}
+
+#[test]
+fn foreign_keys_of_associations_stay() {
+    let change = r#"id: i32, #[migrate(rename_from = "old")] blog_post_id: i32"#;
+    for belongs_to in [
+        "belongs_to(BlogPost)",
+        "belongs_to(crate::models::BlogPost<'_>)",
+        "belongs_to(Post, foreign_key = blog_post_id)",
+        "belongs_to(User), belongs_to(BlogPost)",
+    ] {
+        assert_one(
+            with(
+                &format!("#[diesel(table_name = comments, {belongs_to})]"),
+                change,
+            ),
+            "blog_post_id",
+            "is the foreign key of a `belongs_to`",
+        );
+    }
+    let other = "#[diesel(belongs_to(BlogPost, foreign_key = other_id), table_name = comments)]";
+    assert!(with(other, change).is_ok());
 }

@@ -130,7 +130,7 @@ fn both_forms_agree() {
 
     let retype = "retype_from = Text, old_type = String";
     let field = support::field(retype).expect("valid");
-    let table = versions(&format!("tar_sha256({retype})"))
+    let table = versions(&format!("tar_sha256({retype}, new_type = Vec<u8>)"))
         .expect("valid")
         .migration;
     assert_eq!(field.changes[0].via, table.changes[0].via);
@@ -240,4 +240,48 @@ fn a_refused_table_is_still_declared() {
         expand_contract_model::TableMigration::parse(args, item.clone()).expect_err("refused");
     assert_eq!(rejected.item.to_string(), item.to_string());
     assert_eq!(rejected.krate, syn::parse_quote!(ec));
+}
+
+#[test]
+fn a_conversion_in_rust_gives_both_types() {
+    let functions = "up_with = unhex, down_with = hex::encode";
+    let retype = "rename_from = \"checksum\", retype_from = Text, old_type = String";
+    let read = versions(&format!(
+        "tar_sha256({retype}, new_type = Vec<u8>, {functions})"
+    ))
+    .expect("valid");
+    let new_type = read.migration.changes[0].rust_type.to_token_stream();
+    assert_eq!(new_type.to_string(), "Vec < u8 >");
+
+    assert_one(
+        versions(&format!("tar_sha256({retype}, {functions})")),
+        "up_with",
+        "my_column(new_type = Vec<u8>)",
+    );
+    assert_one(
+        versions(&format!("tar_sha256({retype})")),
+        "retype_from",
+        "add `new_type`",
+    );
+    assert_one(
+        versions("tar_sha256(rename_from = \"checksum\", new_type = Vec<u8>)"),
+        "new_type",
+        "a rename alone does not convert values",
+    );
+}
+
+#[test]
+fn a_refused_table_has_a_stand_in() {
+    let args =
+        "num(rename_form = \"a\"), nummer(rename_from = \"b\"), tar_sha256(rename_from = \"num\")";
+    let (args, item) = support::split(&format!("#[migrate({args})] {VERSIONS}"));
+    let rejected = expand_contract_model::TableMigration::parse(args, item).expect_err("refused");
+    let stand_in = rejected.stand_in.expect("the table is known");
+    let columns: Vec<String> = stand_in
+        .migration
+        .changes
+        .iter()
+        .map(|change| change.column.to_string())
+        .collect();
+    assert_eq!(columns, ["num", "tar_sha256"]);
 }

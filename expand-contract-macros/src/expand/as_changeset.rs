@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, Lifetime, Path, Type, WherePredicate};
 
-use super::field::{dispatch, extended, is_generic, referenced};
+use super::field::{bound, dispatch, extended, is_generic, located, located_reference, referenced};
 
 /// `AsChangeset` for the struct and for references to it.
 pub(crate) fn as_changeset(record: &Record) -> TokenStream {
@@ -33,13 +33,17 @@ fn changeset_for(record: &Record, lifetime: Option<Lifetime>) -> TokenStream {
     let values: Vec<_> = slots.iter().map(|slot| &slot.value).collect();
     let tuple = quote!((#(#types,)*));
 
+    let generic = |field: &&Field| is_generic(&field.ty, &record.generics);
+    // Of concrete types a bound says nothing but puts the error of one that does not fit at its field. With lifetimes
+    // it would hide the impl whose associated types are needed below.
+    let is_concrete = record.generics.params.is_empty() && lifetime.is_none();
     let mut predicates: Vec<WherePredicate> = record
         .changeset_fields()
         .zip(&slots)
-        .filter(|(field, _)| is_generic(&field.ty, &record.generics))
+        .filter(|(field, _)| is_concrete || generic(field))
         .map(|(_, slot)| slot.bound.clone())
         .collect();
-    if !predicates.is_empty() {
+    if record.changeset_fields().any(|field| generic(&field)) {
         predicates.push(
             parse_quote!(#tuple: #diesel::query_builder::AsChangeset<Target = #table::table>),
         );
@@ -75,6 +79,7 @@ struct Slot {
 impl Slot {
     fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
+        let private = &located(private.clone(), span);
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));
         if field.embed {
@@ -82,7 +87,9 @@ impl Slot {
             return Slot {
                 ty: quote!(#ty),
                 value: quote!(#reference self.#member),
-                bound: parse_quote!(#ty: #private::diesel::query_builder::AsChangeset<Target = #table::table>),
+                bound: bound(
+                    quote_spanned!(span=> #ty: #private::diesel::query_builder::AsChangeset<Target = #table::table>),
+                ),
             };
         }
         let dispatch = dispatch(field, table, private);
@@ -93,7 +100,7 @@ impl Slot {
         } else {
             ty
         };
-        let given = referenced(inner, lifetime);
+        let given = located_reference(inner, lifetime, span);
         let assign = quote_spanned!(span=> <#dispatch as #private::AssignField<#given>>::assign);
         let convert = |value: TokenStream| match &field.serialize_as {
             Some(ty) if skips_none && option_of(ty).is_none() => {
@@ -122,7 +129,7 @@ impl Slot {
         Slot {
             ty,
             value,
-            bound: parse_quote!(#dispatch: #private::AssignField<#given>),
+            bound: bound(quote_spanned!(span=> #dispatch: #private::AssignField<#given>)),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! A record's field as its column sees it.
 
 use expand_contract_model::{Field, Record};
-use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::visit::{self, Visit};
 use syn::{parse_quote, Generics, Ident, Path, Type, WherePredicate};
 
 /// The path of the field's column in the table's module; spans of the field, so that a missing column is its error.
 pub(super) fn column(field: &Field, table: &Path) -> TokenStream {
     let span = field.span;
+    let table = located(quote!(#table), span);
     let Some(column) = &field.column else {
         return syn::Error::new(
             span,
@@ -24,6 +25,7 @@ pub(super) fn column(field: &Field, table: &Path) -> TokenStream {
 /// `Field<column, { changed or not }>`.
 pub(super) fn dispatch(field: &Field, table: &Path, private: &TokenStream) -> TokenStream {
     let column = column(field, table);
+    let private = located(private.clone(), field.span);
     quote_spanned!(field.span=> #private::Field<#column, { #column::EXPAND_CONTRACT }>)
 }
 
@@ -75,4 +77,32 @@ pub(super) fn referenced(ty: &Type, lifetime: Option<&syn::Lifetime>) -> Type {
         Some(lifetime) => parse_quote!(&#lifetime #ty),
         None => ty.clone(),
     }
+}
+
+/// A predicate whose tokens keep their spans, at which the compiler reports it.
+pub(super) fn bound(tokens: TokenStream) -> WherePredicate {
+    // all of it is made here, so that it always parses
+    syn::parse2(tokens.clone()).unwrap_or_else(|_| parse_quote!(#tokens))
+}
+
+/// The tokens at another place of the source: the compiler reports what is wrong about a path where it begins.
+pub(super) fn located(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        })
+        .collect()
+}
+
+/// As [`referenced`], with the reference at the field.
+pub(super) fn located_reference(
+    ty: &Type,
+    lifetime: Option<&syn::Lifetime>,
+    span: Span,
+) -> TokenStream {
+    let reference = lifetime.map(|lifetime| quote_spanned!(span=> &#lifetime));
+    let reference = reference.map(|reference| located(reference, span));
+    quote!(#reference #ty)
 }

@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, Lifetime, Path, Type, WherePredicate};
 
-use super::field::{dispatch, extended, is_generic, referenced};
+use super::field::{bound, dispatch, extended, is_generic, located, located_reference, referenced};
 
 /// `Insertable` for the struct and for references to it, for each of its tables.
 pub(crate) fn insertable(record: &Record) -> TokenStream {
@@ -43,13 +43,17 @@ fn insertable_for(record: &Record, table: &Path, lifetime: Option<Lifetime>) -> 
     let values: Vec<_> = slots.iter().map(|slot| &slot.value).collect();
     let tuple = quote!((#(#types,)*));
 
+    let generic = |field: &&Field| is_generic(&field.ty, &record.generics);
+    // Of concrete types a bound says nothing but puts the error of one that does not fit at its field. With lifetimes
+    // it would hide the impl whose associated types are needed below.
+    let is_concrete = record.generics.params.is_empty() && lifetime.is_none();
     let mut predicates: Vec<WherePredicate> = record
         .insert_fields()
         .zip(&slots)
-        .filter(|(field, _)| is_generic(&field.ty, &record.generics))
-        .filter_map(|(_, slot)| slot.bound.clone())
+        .filter(|(field, _)| is_concrete || generic(field))
+        .map(|(_, slot)| slot.bound.clone())
         .collect();
-    if !predicates.is_empty() {
+    if record.insert_fields().any(|field| generic(&field)) {
         predicates.push(parse_quote!(#tuple: #diesel::insertable::Insertable<#table::table>));
     }
     let param = lifetime.clone().map(|lifetime| parse_quote!(#lifetime));
@@ -65,8 +69,11 @@ fn insertable_for(record: &Record, table: &Path, lifetime: Option<Lifetime>) -> 
         {
             type Values = <#tuple as #diesel::insertable::Insertable<#table::table>>::Values;
 
+            #[track_caller]
             fn values(self) -> Self::Values {
-                #diesel::insertable::Insertable::<#table::table>::values((#(#values,)*))
+                #private::record_values(::core::panic::Location::caller(), || {
+                    #diesel::insertable::Insertable::<#table::table>::values((#(#values,)*))
+                })
             }
         }
     }
@@ -76,12 +83,13 @@ fn insertable_for(record: &Record, table: &Path, lifetime: Option<Lifetime>) -> 
 struct Slot {
     ty: TokenStream,
     value: TokenStream,
-    bound: Option<WherePredicate>,
+    bound: WherePredicate,
 }
 
 impl Slot {
     fn of(field: &Field, table: &Path, lifetime: Option<&Lifetime>, private: &TokenStream) -> Slot {
         let span = field.span;
+        let private = &located(private.clone(), span);
         let member = &field.member;
         let reference = lifetime.map(|_| quote!(&));
         if field.embed {
@@ -89,8 +97,8 @@ impl Slot {
             return Slot {
                 ty: quote!(#ty),
                 value: quote!(#reference self.#member),
-                bound: Some(
-                    parse_quote!(#ty: #private::diesel::insertable::Insertable<#table::table>),
+                bound: bound(
+                    quote_spanned!(span=> #ty: #private::diesel::insertable::Insertable<#table::table>),
                 ),
             };
         }
@@ -101,7 +109,7 @@ impl Slot {
             None => quote!(self.#member),
         };
         let inner = option_of(ty).filter(|_| field.treat_none_as_default_value);
-        let given = referenced(inner.unwrap_or(ty), lifetime);
+        let given = located_reference(inner.unwrap_or(ty), lifetime, span);
         let (form, value) = match inner {
             Some(_) if lifetime.is_some() => (
                 quote!(Defaultable),
@@ -119,7 +127,7 @@ impl Slot {
         Slot {
             ty: quote_spanned!(span=> <#dispatch as #private::InsertField<#given>>::#form),
             value,
-            bound: Some(parse_quote!(#dispatch: #private::InsertField<#given>)),
+            bound: bound(quote_spanned!(span=> #dispatch: #private::InsertField<#given>)),
         }
     }
 }

@@ -3,6 +3,7 @@ use expand_contract_model::{
 };
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{LitStr, Path, Type};
 
 /// The field form: the migration of the struct's table, and on the struct the changed columns, `migration()` and the
@@ -21,7 +22,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = model.record.generics.split_for_impl();
     let columns = migration.changes.iter().map(|change| {
         let column = &change.column;
-        let doc = format!("The column `{column}`, by the name that is in force.");
+        let doc = super::doc_of_column(column);
         quote_spanned! {change.span=>
             #[doc = #doc]
             #[allow(non_upper_case_globals, dead_code)]
@@ -164,9 +165,9 @@ fn change_impl(
         Some(old) => quote!(#old),
         None => name.clone(),
     };
-    let via = match &change.via {
-        Some(via) => quote!(#via),
-        None => name,
+    let (via, passes) = match &change.via {
+        Some(via) => (quote!(#via), quote!(TwoPasses)),
+        None => (name, quote!(OnePass)),
     };
     let kind = if is_rust(change) {
         quote!(ByRust)
@@ -182,6 +183,7 @@ fn change_impl(
             type NewSqlType = #sql_type;
             type OldSqlType = #old_sql_type;
             type Kind = #private::#kind;
+            type Passes = #private::#passes;
 
             const OLD: &'static str = #old;
             const VIA: &'static str = #via;
@@ -223,29 +225,34 @@ fn rust_change(
     private: &TokenStream,
 ) -> Option<TokenStream> {
     let span = change.span;
-    let old = change.old_type.as_ref()?;
-    let new: &Type = change.rust_type.as_ref()?;
-    let new = option_of(new).unwrap_or(new);
+    let without_option = |ty: &'_ _| option_of(ty).unwrap_or(ty).clone();
+    let old: Type = without_option(change.old_type.as_ref()?);
+    let new: Type = without_option(change.rust_type.as_ref()?);
+    // the spans decide where a wrong signature is reported: at the function's path, or at the type that does not convert
     let (up, down) = match &change.conversion {
-        Conversion::Functions { up, down } => (quote!(#up), quote!(#down)),
+        Conversion::Functions { up, down } => (
+            quote_spanned!(up.span()=> #up(old)),
+            quote_spanned!(down.span()=> #down(new)),
+        ),
         Conversion::Traits => (
-            quote_spanned!(span=> <#new as ::core::convert::TryFrom<#old>>::try_from),
-            quote_spanned!(span=> <#old as ::core::convert::TryFrom<#new>>::try_from),
+            quote_spanned!(new.span()=> <#new as #private::ConvertFrom<#old>>::convert_from(old)),
+            quote_spanned!(old.span()=> <#old as #private::ConvertFrom<#new>>::convert_from(new)),
         ),
         Conversion::Identity | Conversion::Sql { .. } => return None,
     };
     Some(quote_spanned! {span=>
         #[automatically_derived]
+        #[allow(private_interfaces)]
         impl #private::RustChange for #column {
             type Old = #old;
             type New = #new;
 
             fn up(old: #old) -> ::core::result::Result<#new, #private::String> {
-                #private::said(#up(old))
+                #private::said(#up)
             }
 
             fn down(new: #new) -> ::core::result::Result<#old, #private::String> {
-                #private::said(#down(new))
+                #private::said(#down)
             }
         }
     })
@@ -259,7 +266,7 @@ fn sql_type(change: &Change, column: &TokenStream, private: &TokenStream) -> Tok
     } = &change.sql_type;
     // where the annotation is silent, a retype takes Diesel's type; a rename keeps the one in the catalogue
     let of_diesel = change.retype_from.is_some() && any.is_none();
-    let ty = quote!(<#column as #private::diesel::expression::Expression>::SqlType);
+    let ty = quote_spanned!(change.span=> <#column as #private::diesel::expression::Expression>::SqlType);
     let dialect = |given: &Option<LitStr>, constant: Ident| match given {
         None if of_diesel => {
             quote_spanned!(change.span=> <#ty as #private::DdlType>::#constant)

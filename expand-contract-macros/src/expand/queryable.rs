@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{parse_quote, Ident};
 
-use super::field::{dispatch, extended};
+use super::field::{dispatch, extended, located};
 
 /// `Queryable`, for structs with a field that Rust functions convert.
 pub(crate) fn queryable(record: &Record) -> TokenStream {
@@ -27,6 +27,7 @@ pub(crate) fn queryable(record: &Record) -> TokenStream {
             None => {
                 let dispatch = dispatch(field, record.table(), &private);
                 let ty = &field.ty;
+                let private = located(private.clone(), field.span);
                 quote_spanned!(field.span=> <#dispatch as #private::QueryField<#ty>>::build(row.#i)?)
             }
         }
@@ -65,7 +66,7 @@ pub(crate) fn queryable(record: &Record) -> TokenStream {
 
 /// Whether the field comes from the row as it is: not from a column of the table.
 fn is_plain(field: &Field) -> bool {
-    field.embed || field.select_expression.is_some()
+    field.embed || field.select_expression.is_some() || field.column.is_none()
 }
 
 fn row(field: &Field, record: &Record, private: &TokenStream) -> TokenStream {
@@ -75,6 +76,7 @@ fn row(field: &Field, record: &Record, private: &TokenStream) -> TokenStream {
         None if is_plain(field) => quote!(#ty),
         None => {
             let dispatch = dispatch(field, record.table(), private);
+            let private = located(private.clone(), field.span);
             quote_spanned!(field.span=> <#dispatch as #private::QueryField<#ty>>::Row)
         }
     }

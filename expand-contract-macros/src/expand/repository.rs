@@ -1,4 +1,4 @@
-use expand_contract_model::{Field, Model, Repository};
+use expand_contract_model::{names, Field, Model, Repository};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -9,7 +9,7 @@ pub(super) fn repository(model: &Model) -> Option<TokenStream> {
     let name = match &model.repository {
         Repository::Off => return None,
         Repository::Named(name) => name.clone(),
-        Repository::Default => format_ident!("{ident}Repository"),
+        Repository::Default => format_ident!("{}Repository", names::text(ident)),
     };
     // Rows are loaded, so a model that borrows has no repository; nor has one that is missing a part of its key.
     let key = key_fields(model)?;
@@ -41,7 +41,7 @@ pub(super) fn repository(model: &Model) -> Option<TokenStream> {
     let result = quote!(#diesel::result::QueryResult);
     let finders = model.migration.changes.iter().map(|change| {
         let column = &change.column;
-        let finder = format_ident!("find_by_{column}");
+        let finder = format_ident!("find_by_{}", names::text(column));
         let doc =
             format!("The rows whose `{column}` is the value, in whichever column the phase reads.");
         quote! {

@@ -1,11 +1,10 @@
 use dsl_auto_type::auto_type::expression_type_inference as inference;
-use dsl_auto_type::Case;
 use expand_contract_model::{CheckForBackend, Field, Record};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, WherePredicate};
 
-use super::field::{dispatch, extended};
+use super::field::{dispatch, extended, located};
 
 /// `Selectable`.
 pub(crate) fn selectable(record: &Record) -> TokenStream {
@@ -77,12 +76,7 @@ fn expression_type(
 
 /// The type of a `select_expression`, as Diesel's derive infers it.
 fn infer(expression: &syn::Expr, given: Option<&syn::Type>) -> TokenStream {
-    let settings = inference::InferrerSettings::builder()
-        .dsl_path(parse_quote!(diesel::dsl))
-        .function_types_case(Case::DoNotChange)
-        .method_types_case(Case::UpperCamel)
-        .build();
-    let (ty, errors) = inference::infer_expression_type(expression, given, &settings);
+    let (ty, errors) = inference::infer_expression_type(expression, given, &super::inference());
     match errors.into_iter().next() {
         Some(error) => {
             let error = error.into_compile_error();
@@ -117,7 +111,8 @@ fn check_for_backend(record: &Record, private: &TokenStream) -> Option<TokenStre
         .flat_map(|field| {
             backends.iter().map(move |backend| {
                 let ty = field.deserialize_as.as_ref().unwrap_or(&field.ty);
-                let expression = expression_type(field, record, private, &quote!(#backend));
+                let private = located(private.clone(), field.span);
+                let expression = expression_type(field, record, &private, &quote!(#backend));
                 syn::parse2(quote_spanned! {field.span=>
                     #ty: #private::diesel::deserialize::FromSqlRow<
                         #private::diesel::dsl::SqlTypeOf<#expression>, #backend

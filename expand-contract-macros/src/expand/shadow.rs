@@ -66,7 +66,7 @@ pub(crate) fn module(args: TokenStream, module: TokenStream) -> syn::Result<Toke
             )
             .ok_or_else(|| unknown.clone())?;
         }
-        let doc = format!("The column `{column}`, by the name that is in force.");
+        let doc = super::doc_of_column(column);
         items.push(parse_quote! {
             #[doc = #doc]
             #[allow(non_camel_case_types)]

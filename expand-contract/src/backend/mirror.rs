@@ -5,7 +5,10 @@
 
 use crate::error::Error;
 use crate::phase::Side;
-use crate::plan::{Active, Context};
+use crate::plan::{consistency, Active, Context};
+
+/// How the names of the library's triggers begin. On PostgreSQL triggers fire in the order of their names: ours last.
+pub(crate) const PREFIX: &str = "~expand_contract_";
 
 /// A change's names and expressions in a trigger.
 pub(crate) struct Mirror<'c> {
@@ -13,6 +16,11 @@ pub(crate) struct Mirror<'c> {
     pub(crate) change: &'c Active,
     /// Eight hex digits that no other migration, generation, pass or change has.
     pub(crate) tag: String,
+}
+
+/// Whether evaluating the default again gives the same value and does nothing else.
+fn is_constant(default: &str) -> bool {
+    !default.contains('(')
 }
 
 impl<'c> Mirror<'c> {
@@ -55,6 +63,33 @@ impl<'c> Mirror<'c> {
         self.cx.convert(self.change, Side::New, &self.new("NEW"))
     }
 
+    /// The old column has its default: what a writer that names only the new one gives it. None once `retire` moved it.
+    pub(crate) fn old_is_default(&self, retired: bool) -> Option<String> {
+        let default = self.change.frozen.default.as_deref()?;
+        (!retired && is_constant(default)).then(|| self.same_old(&self.old("NEW"), default))
+    }
+
+    /// The new column has the default that `retire` moved to it.
+    pub(crate) fn new_is_default(&self, retired: bool) -> Result<Option<String>, Error> {
+        let default = match self.change.frozen.default.as_deref() {
+            Some(default) if retired && is_constant(default) => default,
+            _ => return Ok(None),
+        };
+        let converted = self
+            .cx
+            .convert(self.change, Side::Old, &format!("({default})"))?;
+        converted
+            .map(|default| self.same_new(&self.new("NEW"), &default))
+            .transpose()
+    }
+
+    /// `NEW.new ≡ up(NEW.old)`, a value that became NULL on the way included; none if only Rust can tell.
+    pub(crate) fn copied(&self) -> Result<Option<String>, Error> {
+        self.up()?
+            .map(|up| self.same_new(&self.new("NEW"), &up))
+            .transpose()
+    }
+
     fn same_old(&self, left: &str, right: &str) -> String {
         let frozen = &self.change.frozen;
         self.cx
@@ -88,7 +123,7 @@ impl<'c> Mirror<'c> {
         let (old, new) = (self.old("NEW"), self.new("NEW"));
         let forward = self.same_new(&new, &up)?;
         let backward = self.same_old(&old, &down);
-        Ok(Some(self.cx.consistency(
+        Ok(Some(consistency(
             self.change,
             (&old, &new),
             &forward,

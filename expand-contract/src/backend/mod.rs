@@ -2,6 +2,7 @@
 
 mod convert;
 pub(crate) mod driver;
+pub(crate) mod mirror;
 #[cfg(feature = "postgres-backend")]
 pub(crate) mod postgres;
 pub(crate) mod rules;

@@ -57,6 +57,19 @@ pub(crate) trait Rules: Sync {
     /// Everything at once, for a table without rows.
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error>;
 
+    /// Statements that install the triggers of the safety net.
+    fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
+    /// Statements for when nobody reads the old column any more: what cannot be mirrored to it must not fail a writer.
+    fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
+    /// Statements that undo [`Rules::mirror_retired`].
+    fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
+    /// Statements that drop the triggers: before any column that they name.
+    fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String>;
+    /// Statements that drop what the triggers called: behind the columns, so that no statement under way misses it.
+    fn drop_mirror_functions(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The name of an index's copy until `contract`.
     fn copy_name(&self, name: &str, unique: bool) -> String {
         let mut end = name.len().min(44);

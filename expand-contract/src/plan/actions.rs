@@ -57,7 +57,7 @@ impl Context<'_> {
                 work.push(Work::Sql(sql));
             }
         }
-        // (the safety net's functions and triggers go here, before the phase is published)
+        work.extend(sql(self.rules.mirror(self)?));
         let mut publish = self.publish(Step::Expand, Phase::Expanded, work);
         publish.name = "add the new columns and publish".to_owned();
         Ok(vec![publish])
@@ -221,6 +221,7 @@ impl Context<'_> {
             Phase::Retired => {
                 let mut work = self.rules.defaults_to_old(self);
                 work.dedup();
+                work.extend(sql(self.rules.mirror_back(self)?));
                 let mut actions =
                     vec![self.publish_stage(step, self.at(Phase::Switched), true, work)];
                 actions.extend(self.complete_old()?);
@@ -236,7 +237,7 @@ impl Context<'_> {
 
     /// Drops the new columns after a rollback to the start.
     pub(crate) fn drop_new(&self) -> Action {
-        let mut work = Vec::new();
+        let mut work: Vec<Work> = sql(self.rules.drop_mirror(self)).collect();
         for index in &self.table.indexes {
             let on_new = |change: &Active| {
                 index.covers(change.to, self.table.dialect)
@@ -250,21 +251,22 @@ impl Context<'_> {
                 )));
             }
         }
-        // (the safety net's triggers are dropped before, its functions after the columns)
         for change in self.changes {
             if self.table.has(change.to) || self.stage.phase != Phase::Original {
                 work.push(Work::Sql(self.rules.drop_column(self.table, change.to)));
             }
         }
+        work.extend(sql(self.rules.drop_mirror_functions(self)));
         let mut action = self.publish(Step::Rollback, Phase::Original, work);
         action.name = "drop the new columns".to_owned();
-        action
+        action.settled()
     }
 
     /// From `Switched` with an incomplete old column to `Switched`.
     fn complete_old(&self) -> Result<Vec<Action>, Error> {
         let step = Step::Rollback;
-        let mut actions = vec![self.copy_rows(step, true)?];
+        // until then instances that write only the new column may be about
+        let mut actions = vec![self.copy_rows(step, true)?.settled()];
         actions.extend(self.plain_copies(step));
         for saved in self.saved {
             let plain = self.rules.copy_name(&saved.name, false);
@@ -293,4 +295,9 @@ impl Context<'_> {
         actions.extend(self.rules.restore_old(self)?);
         Ok(actions)
     }
+}
+
+/// Statements as pieces of an action.
+pub(crate) fn sql(statements: Vec<String>) -> impl Iterator<Item = Work> {
+    statements.into_iter().map(Work::Sql)
 }

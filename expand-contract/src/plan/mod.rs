@@ -1,6 +1,6 @@
 //! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
 
-mod actions;
+pub(crate) mod actions;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
 
@@ -22,6 +22,8 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// An earlier phase does not tolerate it: it waits until nobody acts on one any more.
+    pub(crate) settled: bool,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -311,6 +313,12 @@ impl Context<'_> {
 }
 
 impl Action {
+    /// The action, to be run only when nobody acts on an earlier phase any more.
+    pub(crate) fn settled(mut self) -> Self {
+        self.settled = true;
+        self
+    }
+
     pub(crate) fn new(
         step: Step,
         name: impl Into<String>,
@@ -343,6 +351,7 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            settled: false,
             kind,
             work,
         }

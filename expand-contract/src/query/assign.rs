@@ -1,5 +1,6 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, AsExpression, Expression};
@@ -13,7 +14,7 @@ use super::capture::Capture;
 use super::change::{Change, Converts};
 use super::compare::PhaseEq;
 use super::convert::{build_error, no_conversion, walk_parts, WalkOld};
-use super::insert::{slot, InsertSlot};
+use super::insert::{record_values, InsertSlot, Passes};
 use super::read::{push_side, PhaseColumn, Place};
 use crate::definition::{Conversion, Dialect};
 use crate::phase::Side;
@@ -239,19 +240,23 @@ where
 {
     type Values = <InsertSlot<Ch, E, O> as Insertable<<Ch as Column>::Table>>::Values;
 
+    #[track_caller]
     fn values(self) -> Self::Values {
         let (capture, new, old) = self.parts();
-        slot::<Ch, E, O>(&capture, new, old).values()
+        record_values(Location::caller(), || {
+            Ch::Passes::slot::<Ch, E, O>(&capture, new, old).values()
+        })
     }
 }
 
-impl<'a, Ch, E, O> Insertable<Ch::Table> for &'a PhaseEq<Ch, E, O>
+impl<Ch, E, O> Insertable<Ch::Table> for &PhaseEq<Ch, E, O>
 where
     Ch: Change + Place<Change = Ch>,
     PhaseEq<Ch, E, O>: Insertable<<Ch as Column>::Table> + Clone,
 {
     type Values = <PhaseEq<Ch, E, O> as Insertable<<Ch as Column>::Table>>::Values;
 
+    #[track_caller]
     fn values(self) -> Self::Values {
         self.clone().values()
     }

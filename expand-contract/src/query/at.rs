@@ -1,5 +1,6 @@
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_dsl::methods::LimitDsl;
 use diesel::result::QueryResult;
 use diesel::RunQueryDsl;
 
@@ -35,6 +36,18 @@ impl<Q: Query> Query for At<Q> {
 }
 
 impl<Q, Conn> RunQueryDsl<Conn> for At<Q> {}
+
+// for `.first(…)`
+impl<Q: LimitDsl> LimitDsl for At<Q> {
+    type Output = At<Q::Output>;
+
+    fn limit(self, limit: i64) -> Self::Output {
+        At {
+            query: self.query.limit(limit),
+            snapshot: self.snapshot,
+        }
+    }
+}
 
 impl<Q> QueryId for At<Q> {
     type QueryId = ();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::definition::Dialect;
 use crate::phase::Stage;
-use crate::state::{scope_serial, Current, PhaseCell, StatementError};
+use crate::state::{in_scope, scope_serial, Current, PhaseCell, StatementError};
 
 const SEALED: u32 = 1 << 31;
 
@@ -53,7 +53,11 @@ impl Capture {
                     };
                     if !joined {
                         last.scope = scope;
-                        last.shared = Arc::new(AtomicU32::new(code));
+                        match Arc::get_mut(&mut last.shared) {
+                            // the statement is gone: its cell serves the next one
+                            Some(shared) => *shared.get_mut() = code,
+                            None => last.shared = Arc::new(AtomicU32::new(code)),
+                        }
                     }
                     Capture(Arc::clone(&last.shared))
                 }
@@ -71,20 +75,31 @@ impl Capture {
     }
 
     /// The phase to build for; the same in every walk from the first on.
+    #[inline]
     pub fn seal(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
-        // a plain load first: walks are many, and only the first has to write
-        let mut code = self.0.load(Ordering::Acquire);
-        if code & SEALED == 0 {
-            code = self.0.fetch_or(SEALED, Ordering::AcqRel);
+        // walks are many, and only the first has to write
+        let code = self.0.load(Ordering::Acquire);
+        if code & SEALED != 0 && !in_scope() {
+            if let Some(current) = decode(code & !SEALED) {
+                return Ok(current);
+            }
         }
+        self.seal_first(cell)
+    }
+
+    #[inline(never)]
+    fn seal_first(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
+        let code = self.0.fetch_or(SEALED, Ordering::AcqRel);
         cell.resolve(decode(code & !SEALED))
     }
 }
 
+#[inline]
 fn encode(current: Current) -> u32 {
     u32::from(current.stage.to_u8()) | u32::from(current.dialect.to_u8()) << 8
 }
 
+#[inline]
 fn decode(code: u32) -> Option<Current> {
     let [stage, dialect, ..] = code.to_le_bytes();
     Some(Current {

@@ -5,6 +5,7 @@ use diesel::query_source::Column;
 use diesel::sql_types::{is_nullable, Nullable, SingleValue, SqlType};
 
 use super::convert::{OldSide, RustDown, SqlDown};
+use super::insert::Passes;
 use crate::backend::RustConversion;
 use crate::definition::ChangeDef;
 use crate::state::PhaseCell;
@@ -27,6 +28,8 @@ pub trait Change:
     type OldSqlType: SqlType + SingleValue + TypedExpressionType;
     /// Whether the database or Rust converts.
     type Kind: ConversionKind;
+    /// Whether there is an intermediate column.
+    type Passes: Passes;
     /// The old column's name in the database.
     const OLD: &'static str;
     /// The intermediate column's name; the new column's where there is none.
@@ -86,6 +89,37 @@ pub trait RustChange: Change<Kind = ByRust> {
     /// # Errors
     /// The value does not convert: the statement fails before anything is sent.
     fn down(new: Self::New) -> Result<Self::Old, String>;
+}
+
+/// The conversion in one direction where the annotation names no functions: `TryFrom`, or `From`.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` does not convert into `{Self}`",
+    label = "needs `TryFrom<{T}>` (or `From<{T}>`)",
+    note = "implement it, or name functions with `up_with = …` and `down_with = …`, or convert in SQL with `up = \"…\"` and \
+            `down = \"…\"`"
+)]
+pub trait ConvertFrom<T>: Sized {
+    /// What a value that does not convert says.
+    type Error: std::fmt::Display;
+
+    /// The value.
+    ///
+    /// # Errors
+    /// It does not convert.
+    fn convert_from(value: T) -> Result<Self, Self::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, U> ConvertFrom<T> for U
+where
+    U: TryFrom<T>,
+    U::Error: std::fmt::Display,
+{
+    type Error = U::Error;
+
+    fn convert_from(value: T) -> Result<Self, Self::Error> {
+        U::try_from(value)
+    }
 }
 
 /// The forms in which a model's field may hold a value of type `N`; `None` is the database's NULL.

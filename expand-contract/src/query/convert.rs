@@ -46,13 +46,14 @@ where
     E: QueryFragment<DB>,
     DB: Backend,
 {
+    #[inline]
     fn walk_old<'b>(
         &'b self,
         new: &'b E,
         current: Current,
         mut out: AstPass<'_, 'b, DB>,
     ) -> QueryResult<()> {
-        match Ch::definition().conversion {
+        match &Ch::definition().conversion {
             Conversion::Sql { down, .. } => {
                 let parts = down
                     .parts(current.dialect)
@@ -149,6 +150,7 @@ pub(super) fn no_conversion<Ch: Change>(current: Current) -> Error {
     })
 }
 
+#[cold]
 pub(super) fn build_error(error: StatementError) -> Error {
     Error::QueryBuilderError(Box::new(error))
 }

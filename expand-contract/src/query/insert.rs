@@ -1,5 +1,7 @@
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use diesel::backend::Backend;
 use diesel::dsl;
@@ -13,7 +15,7 @@ use super::change::Change;
 use super::columns::{OldColumn, ViaColumn};
 use super::convert::{build_error, WalkOld};
 use crate::definition::Dialect;
-use crate::phase::Side;
+use crate::phase::{Side, Stage};
 use crate::state::Current;
 
 /// A value on one of the physical columns behind a changed field.
@@ -62,6 +64,7 @@ where
     DB: Backend,
     O: WalkOld<Ch, E, DB>,
 {
+    #[inline]
     fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.old.walk_old(&self.new, current, out)
     }
@@ -81,6 +84,7 @@ macro_rules! new_typed_side {
             DB: Backend,
             E: QueryFragment<DB>,
         {
+            #[inline]
             fn walk<'b>(&'b self, _: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
                 self.0.walk_ast(out)
             }
@@ -98,6 +102,8 @@ pub struct Written<Ch, V> {
     capture: Capture,
     // none: the column's default
     value: Option<V>,
+    // known to be no element of an array
+    single: bool,
     change: PhantomData<Ch>,
 }
 
@@ -106,9 +112,37 @@ impl<Ch: Change, V> Written<Ch, V> {
         Written {
             capture: capture.clone(),
             value,
+            single: SINGLE.get(),
             change: PhantomData,
         }
     }
+}
+
+thread_local! {
+    static SINGLE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the values of a record; `caller` is who asked for them.
+///
+/// Diesel caches the insert of an array under its Rust type alone, and of anything else under its text. So an array's
+/// statement of a later phase must stay out of the cache, and a single record's need not; but their values are of the same
+/// types. What tells them apart is who asks: `insert_into(…).values(record)` does so itself, an array or `Vec` through an
+/// iterator. Any other caller may stand for an array: then a statement is prepared once more than it had to be.
+pub fn record_values<T>(caller: &Location<'_>, make: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SINGLE.set(self.0);
+        }
+    }
+    let file = caller.file();
+    let direct =
+        file.ends_with("insert_statement/mod.rs") || file.ends_with("insert_statement\\mod.rs");
+    // what a single record embeds is asked for by the record
+    let outer = SINGLE.get();
+    SINGLE.set(direct || outer);
+    let _restore = Restore(outer);
+    make()
 }
 
 impl<Ch, V> Expression for Written<Ch, V>
@@ -141,13 +175,15 @@ where
     V: WalkSide<Ch, DB>,
     DB: Backend,
 {
+    #[inline]
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let cell = Ch::cell();
         let current = self.capture.seal(cell).map_err(build_error)?;
-        if !cell.same_as_first(current) {
+        if !self.single && !cell.same_as_first(current) {
             out.unsafe_to_cache_prepared();
         }
-        if Ch::definition().writes(V::SIDE, current.stage) {
+        let writers = const { Stage::writers(V::SIDE, Ch::Passes::TWO) };
+        if writers & (1 << current.stage.to_u8()) != 0 {
             match &self.value {
                 Some(value) => value.walk(current, out)?,
                 // elsewhere there is no such keyword: a column left out takes its default
@@ -160,55 +196,107 @@ where
 }
 
 /// The physical columns behind a changed field, in one slot of an insert's tuple.
-pub type InsertSlot<Ch, E, O> = (
-    dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>,
-    dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>,
-    dsl::Eq<Ch, Written<Ch, OnNew<E>>>,
-);
+pub type InsertSlot<Ch, E, O> = <<Ch as Change>::Passes as Passes>::Slot<Ch, E, O>;
 
 /// As [`InsertSlot`], for a value that may be the column's default. The `Option`s (always `Some`) make Diesel insert
 /// batches row by row where there is no `DEFAULT` keyword.
-pub type DefaultableSlot<Ch, E, O> = (
-    Option<dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>>,
-    Option<dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>>,
-    Option<dsl::Eq<Ch, Written<Ch, OnNew<E>>>>,
-);
+pub type DefaultableSlot<Ch, E, O> = <<Ch as Change>::Passes as Passes>::DefaultableSlot<Ch, E, O>;
 
-pub(super) fn slot<Ch, E, O>(capture: &Capture, new: E, old: O) -> InsertSlot<Ch, E, O>
-where
-    Ch: Change,
-    E: Clone,
-{
-    (
-        OldColumn::<Ch>::new().eq(Written::new(
-            capture,
-            Some(OnOld {
-                new: new.clone(),
-                old,
-            }),
-        )),
-        ViaColumn::<Ch>::new().eq(Written::new(capture, Some(OnVia(new.clone())))),
-        Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
-    )
+type Old<Ch, E, O> = dsl::Eq<OldColumn<Ch>, Written<Ch, OnOld<E, O>>>;
+type Via<Ch, E> = dsl::Eq<ViaColumn<Ch>, Written<Ch, OnVia<E>>>;
+type New<Ch, E> = dsl::Eq<Ch, Written<Ch, OnNew<E>>>;
+
+/// How many physical columns a change has; a type, because Diesel walks every element of an insert's tuple many times per
+/// statement, silent ones too.
+pub trait Passes: 'static {
+    /// Whether there is an intermediate column.
+    const TWO: bool;
+    /// See [`InsertSlot`].
+    type Slot<Ch: Change, E, O>;
+    /// See [`DefaultableSlot`].
+    type DefaultableSlot<Ch: Change, E, O>;
+
+    /// The values of a field.
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O>;
+
+    /// The values of a field that may be the column's default.
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O>;
 }
 
-pub(super) fn defaultable_slot<Ch, E, O>(
-    capture: &Capture,
-    value: Option<(E, O)>,
-) -> DefaultableSlot<Ch, E, O>
-where
-    Ch: Change,
-    E: Clone,
-{
-    match value {
-        Some((new, old)) => {
-            let (old, via, new) = slot(capture, new, old);
-            (Some(old), Some(via), Some(new))
+/// Old and new.
+#[derive(Debug, Clone, Copy)]
+pub enum OnePass {}
+
+/// Old, intermediate and new.
+#[derive(Debug, Clone, Copy)]
+pub enum TwoPasses {}
+
+impl Passes for OnePass {
+    const TWO: bool = false;
+    type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, New<Ch, E>);
+    type DefaultableSlot<Ch: Change, E, O> = (Option<Old<Ch, E, O>>, Option<New<Ch, E>>);
+
+    #[inline]
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        let on_old = OnOld {
+            new: new.clone(),
+            old,
+        };
+        (
+            OldColumn::<Ch>::new().eq(Written::new(capture, Some(on_old))),
+            Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
+        )
+    }
+
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O> {
+        match value {
+            Some((new, old)) => {
+                let (old, new) = Self::slot(capture, new, old);
+                (Some(old), Some(new))
+            }
+            None => (
+                Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
+                Some(Ch::default().eq(Written::new(capture, None))),
+            ),
         }
-        None => (
-            Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
-            Some(ViaColumn::<Ch>::new().eq(Written::new(capture, None))),
-            Some(Ch::default().eq(Written::new(capture, None))),
-        ),
+    }
+}
+
+impl Passes for TwoPasses {
+    const TWO: bool = true;
+    type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, Via<Ch, E>, New<Ch, E>);
+    type DefaultableSlot<Ch: Change, E, O> = (
+        Option<Old<Ch, E, O>>,
+        Option<Via<Ch, E>>,
+        Option<New<Ch, E>>,
+    );
+
+    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        let via = Written::new(capture, Some(OnVia(new.clone())));
+        let (old, new) = OnePass::slot(capture, new, old);
+        (old, ViaColumn::<Ch>::new().eq(via), new)
+    }
+
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: &Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O> {
+        match value {
+            Some((new, old)) => {
+                let (old, via, new) = Self::slot(capture, new, old);
+                (Some(old), Some(via), Some(new))
+            }
+            None => {
+                let via = Written::new(capture, None);
+                let (old, new) = OnePass::defaultable(capture, None);
+                (old, Some(ViaColumn::<Ch>::new().eq(via)), new)
+            }
+        }
     }
 }

@@ -102,6 +102,16 @@ impl<C> PhaseColumn<C> {
     pub const EXPAND_CONTRACT: bool = true;
 }
 
+impl<Ch: Change> PhaseColumn<Ch> {
+    /// The column under an alias: `versions::tar_sha256.on(&other)`, as Diesel's `other.field(versions::num)`.
+    pub fn on<S>(self, _: &Alias<S>) -> PhaseColumn<AliasedField<S, Ch>>
+    where
+        S: AliasSource<Target = <Ch as Column>::Table>,
+    {
+        PhaseColumn::NEW
+    }
+}
+
 impl<C: 'static> PhaseColumn<C> {
     /// A column that lives long enough to be walked.
     pub(super) const REF: &'static Self = &PhaseColumn::NEW;

@@ -18,7 +18,7 @@ use super::assign::PhaseAssign;
 use super::capture::Capture;
 use super::change::{Change, Converts};
 use super::converted::Builds;
-use super::insert::{defaultable_slot, slot, DefaultableSlot, InsertSlot};
+use super::insert::{DefaultableSlot, InsertSlot, Passes};
 use super::read::PhaseColumn;
 
 /// Says of every type that it is no changed column; a changed column says otherwise with an inherent constant.
@@ -74,6 +74,12 @@ impl<C: Migrating> SelectField for Field<C, true> {
 }
 
 /// A field's value in `Insertable`.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{U}` does not fit the column of this field",
+    label = "the type of this field",
+    note = "the Rust types that fit a column stand in the documentation of its SQL type, in `diesel::sql_types`",
+    note = "where Rust functions convert the column, the field is of the type they take: `T`, `&T` or `Option<T>`"
+)]
 pub trait InsertField<U> {
     /// The value, which is always given.
     type Given;
@@ -87,6 +93,7 @@ pub trait InsertField<U> {
     fn defaultable(value: Option<U>) -> Self::Defaultable;
 }
 
+#[diagnostic::do_not_recommend]
 impl<C, U> InsertField<U> for Field<C, false>
 where
     C: Column + Default,
@@ -107,6 +114,7 @@ where
 
 type Old<Ch, U> = <<Ch as Change>::Kind as Converts<Ch, U>>::Old;
 
+#[diagnostic::do_not_recommend]
 impl<C, U> InsertField<U> for Field<C, true>
 where
     C: Migrating,
@@ -119,7 +127,8 @@ where
 
     fn given(value: U) -> Self::Given {
         let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
-        slot(&Capture::new(C::Change::cell()), value.as_expression(), old)
+        let capture = Capture::new(C::Change::cell());
+        <C::Change as Change>::Passes::slot(&capture, value.as_expression(), old)
     }
 
     fn defaultable(value: Option<U>) -> Self::Defaultable {
@@ -127,11 +136,17 @@ where
             let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
             (value.as_expression(), old)
         });
-        defaultable_slot(&Capture::new(C::Change::cell()), value)
+        <C::Change as Change>::Passes::defaultable(&Capture::new(C::Change::cell()), value)
     }
 }
 
 /// A field's value in `AsChangeset`.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{U}` does not fit the column of this field",
+    label = "the type of this field",
+    note = "the Rust types that fit a column stand in the documentation of its SQL type, in `diesel::sql_types`",
+    note = "where Rust functions convert the column, the field is of the type they take: `T`, `&T` or `Option<T>`"
+)]
 pub trait AssignField<U> {
     /// The assignment.
     type Assignment: AsChangeset;
@@ -140,6 +155,7 @@ pub trait AssignField<U> {
     fn assign(value: U) -> Self::Assignment;
 }
 
+#[diagnostic::do_not_recommend]
 impl<C, U> AssignField<U> for Field<C, false>
 where
     C: Column + Default,
@@ -154,6 +170,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<C, U> AssignField<U> for Field<C, true>
 where
     C: Migrating,

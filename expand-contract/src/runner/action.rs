@@ -20,6 +20,9 @@ impl Runner<'_> {
     ) -> Result<(), Error> {
         for action in actions {
             self.hook(action, Moment::Before)?;
+            if action.settled {
+                self.settle();
+            }
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
                 Kind::Outside => {
@@ -60,6 +63,12 @@ impl Runner<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Waits until the grace period since the last published phase is over.
+    fn settle(&self) {
+        let waited = self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        std::thread::sleep(self.options.grace.saturating_sub(waited));
     }
 
     fn note(&mut self, lease: &Lease, action: &Action) -> Result<(), Error> {
@@ -125,6 +134,10 @@ impl Runner<'_> {
                 Ok(true)
             })?;
             if locked {
+                if let Kind::Publish { to, .. } = action.kind {
+                    (self.published)(to);
+                    self.since = Some(Instant::now());
+                }
                 return Ok(());
             }
             if attempt > self.options.retries {

@@ -1,10 +1,13 @@
 //! Copies rows in batches along the key, forwards or back.
 
+use std::time::Instant;
+
 use super::action::backoff;
 use super::{Facts, Runner};
 use crate::backend::driver::{Driver, Range};
 use crate::backend::session::{transaction, Session};
 use crate::backend::{Direction, Request};
+use crate::definition::Dialect;
 use crate::error::{Error, PoisonRow, While};
 use crate::ledger::{Lease, Ledger};
 use crate::options::Progress;
@@ -197,9 +200,9 @@ impl Runner<'_> {
             },
             slot: if reverse { "reverse" } else { "forward" },
             size: if rust {
-                self.options.batch_size.min(1_000)
+                self.batch_size().min(1_000)
             } else {
-                self.options.batch_size
+                self.batch_size()
             },
             samples: self.options.samples,
         };
@@ -239,7 +242,9 @@ impl Runner<'_> {
             estimated_total: job.cx.table.estimate,
         };
         loop {
+            let start = Instant::now();
             let batch = self.batch(lease, job)?;
+            self.let_others_in(start);
             progress.batches += 1;
             progress.rows += u64::from(job.size);
             progress.changed += batch.changed;
@@ -249,6 +254,22 @@ impl Runner<'_> {
             if batch.last {
                 return Ok(progress.changed);
             }
+        }
+    }
+
+    pub(super) fn batch_size(&self) -> u32 {
+        let default = match self.s.dialect() {
+            Dialect::Postgres => 10_000,
+            Dialect::Sqlite => 2_000,
+        };
+        self.options.batch_size.unwrap_or(default)
+    }
+
+    /// SQLite: a batch keeps all writers out, and they do not queue but ask now and then, so the lock must be free as long
+    /// as it was taken.
+    pub(super) fn let_others_in(&self, start: Instant) {
+        if self.s.dialect() == Dialect::Sqlite {
+            std::thread::sleep(start.elapsed());
         }
     }
 

@@ -17,6 +17,8 @@ use crate::definition::{MigrationDef, TableName};
 use crate::error::Error;
 use crate::ledger::{self, Lease, Ledger};
 use crate::options::Options;
+use std::time::Instant;
+
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
 
@@ -29,6 +31,10 @@ pub(crate) struct Runner<'r> {
     pub(crate) driver: &'static dyn Driver,
     pub(crate) rules: &'static dyn Rules,
     pub(crate) ledger: Ledger,
+    /// Told of every phase as soon as it is published.
+    pub(crate) published: &'r dyn Fn(Stage),
+    /// When this runner last published a phase.
+    pub(crate) since: Option<Instant>,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -55,6 +61,8 @@ impl<'r> Runner<'r> {
             def,
             name,
             options,
+            published: &|_| (),
+            since: None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Compares the columns in batches along the key.
 
+use std::time::Instant;
+
 use super::backfill::{Batch, Job};
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
@@ -92,9 +94,9 @@ impl Runner<'_> {
             direction: Direction::Verify,
             slot: "verify",
             size: if rust {
-                self.options.batch_size.min(1_000)
+                self.batch_size().min(1_000)
             } else {
-                self.options.batch_size
+                self.batch_size()
             },
             samples: self.options.samples,
         };
@@ -132,12 +134,14 @@ impl Runner<'_> {
             estimated_total: job.cx.table.estimate,
         };
         loop {
+            let start = Instant::now();
             let batch = match self.in_transaction(lease, |s| job.compare(s)) {
                 Err(Error::Database { .. }) => {
                     self.in_transaction(lease, |s| job.compare_one_by_one(s))?
                 }
                 result => result?,
             };
+            self.let_others_in(start);
             all.changed += batch.changed;
             all.samples.extend(batch.samples);
             all.samples.truncate(job.samples);

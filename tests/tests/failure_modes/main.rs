@@ -9,6 +9,7 @@ use expand_contract::Options;
 fn options() -> Options {
     Options::new()
         .batch_size(3)
+        .grace(Duration::ZERO)
         .lease(Duration::from_millis(50))
         .lock_timeout(Duration::from_millis(100))
         .retries(2)

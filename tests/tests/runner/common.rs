@@ -28,6 +28,7 @@ macro_rules! on_every_database {
 pub fn fast() -> Options {
     Options::new()
         .batch_size(3)
+        .grace(Duration::ZERO)
         .lease(Duration::from_millis(200))
         .retries(2)
         .lock_timeout(Duration::from_millis(100))

@@ -66,8 +66,7 @@ where
     let options = fast().on_action(move |event| {
         if event.step == Step::Switch && event.action == "compare" && event.moment == Moment::Before
         {
-            // the previous release, late
-            D::run(&mut other, "UPDATE users SET email = 'late' WHERE id = 2");
+            D::behind_the_triggers(&mut other, "UPDATE users SET email = 'late' WHERE id = 2");
         }
         ControlFlow::Continue(())
     });

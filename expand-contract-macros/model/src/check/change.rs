@@ -19,6 +19,7 @@ pub(crate) fn change(draft: &Draft, errors: &Errors) {
     via_is_for_a_kept_name(draft, errors);
     sql_type_is_written(draft, errors);
     conversion_is_sql_or_rust(draft, errors);
+    new_type_is_for_a_table(draft, errors);
     // What seems to be missing may be what could not be read.
     if !draft.args.is_broken {
         something_changes(draft, errors);
@@ -26,6 +27,7 @@ pub(crate) fn change(draft: &Draft, errors: &Errors) {
         sql_covers_the_same_dialects(draft, errors);
         functions_have_both_directions(draft, errors);
         rust_conversion_knows_the_old_type(draft, errors);
+        rust_conversion_knows_the_new_type(draft, errors);
         conversion_is_for_a_retype(draft, errors);
     }
 }
@@ -102,7 +104,8 @@ fn rename_is_to_another_name(draft: &Draft, errors: &Errors) {
 /// Without `retype_from` values stay as they are, and there is nothing to say about their conversion.
 fn conversion_is_for_a_retype(draft: &Draft, errors: &Errors) {
     let args = &draft.args;
-    if args.retype_from.is_some() {
+    // with neither, it is another rule that speaks
+    if args.retype_from.is_some() || args.rename_from.is_none() {
         return;
     }
     let given = [
@@ -111,6 +114,7 @@ fn conversion_is_for_a_retype(draft: &Draft, errors: &Errors) {
         args.up_with.as_ref().map(|given| &given.key),
         args.down_with.as_ref().map(|given| &given.key),
         args.old_type.as_ref().map(|given| &given.key),
+        new_type_of_a_table(draft).map(|given| &given.key),
         args.lossless.as_ref().map(|given| &given.key),
         args.monotonic.as_ref().map(|given| &given.key),
     ];
@@ -319,4 +323,47 @@ fn rust_conversion_knows_the_old_type(draft: &Draft, errors: &Errors) {
             keys::help(keys::OLD_TYPE)
         ),
     );
+}
+
+/// As for the old type: a field says what the new one is, a table does not.
+fn rust_conversion_knows_the_new_type(draft: &Draft, errors: &Errors) {
+    let args = &draft.args;
+    let Some(retype) = &args.retype_from else {
+        return;
+    };
+    if draft.field.is_some() || args.new_type.is_some() || args.up.is_some() || args.down.is_some()
+    {
+        return;
+    }
+    let function = args.up_with.as_ref().or(args.down_with.as_ref());
+    let place = function.map_or(&retype.key, |function| &function.key);
+    errors.at(
+        place,
+        format!(
+            "Rust converts, and on a table no field says the Rust type of the new column: add `{}`\n{}",
+            keys::NEW_TYPE,
+            keys::help_in_list(keys::NEW_TYPE)
+        ),
+    );
+}
+
+/// On a field the new type is the field's.
+fn new_type_is_for_a_table(draft: &Draft, errors: &Errors) {
+    if let (Some(_), Some(new_type)) = (&draft.field, &draft.args.new_type) {
+        errors.at(
+            &new_type.key,
+            format!(
+                "the Rust type of the new column is the field's: remove `{}`, which is for the annotation of a `diesel::table!`",
+                keys::NEW_TYPE
+            ),
+        );
+    }
+}
+
+fn new_type_of_a_table(draft: &Draft) -> Option<&Given<syn::Type>> {
+    draft
+        .args
+        .new_type
+        .as_ref()
+        .filter(|_| draft.field.is_none())
 }

@@ -8,7 +8,7 @@ mod record;
 
 pub(crate) use change::change;
 pub(crate) use migration::migration;
-pub(crate) use record::{changed_field, record};
+pub(crate) use record::{changed_field, not_a_foreign_key, record};
 
 use crate::names;
 

@@ -199,3 +199,21 @@ fn changed_field_converts_by_the_annotation(read: &FieldAttributes, errors: &Err
         );
     }
 }
+
+/// Diesel's associations name the column of the schema in every phase.
+pub(crate) fn not_a_foreign_key(field: &Field, foreign_keys: &[syn::Ident], errors: &Errors) {
+    let Some(column) = &field.column else {
+        return;
+    };
+    let column = names::text(column);
+    if foreign_keys.iter().any(|key| names::text(key) == column) {
+        errors.at_span(
+            field.span,
+            format!(
+                "`{column}` is the foreign key of a `belongs_to`, by which Diesel reads the new column in every phase: \
+                 remove the `belongs_to` until the migration is contracted, and write the join with `.on(…)` or the filter \
+                 with `.eq_any(…)`"
+            ),
+        );
+    }
+}

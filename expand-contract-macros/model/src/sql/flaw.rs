@@ -70,8 +70,8 @@ impl fmt::Display for Flaw {
             Flaw::Comma => {
                 f.write_str("a `,` outside of parentheses makes this two expressions\nhelp: write one SQL expression")
             }
-            Flaw::Unclosed(c) => write!(f, "`{c}` is never closed"),
-            Flaw::Unopened(c) => write!(f, "`{c}` has no counterpart before it"),
+            Flaw::Unclosed(c) => write!(f, "`{c}` is never closed\nhelp: close it, or remove it"),
+            Flaw::Unopened(c) => write!(f, "`{c}` has no counterpart before it\nhelp: open it, or remove it"),
             Flaw::Nul => f.write_str("the expression contains a NUL character, which no database accepts in SQL"),
             Flaw::NeverNames { column } => write!(
                 f,

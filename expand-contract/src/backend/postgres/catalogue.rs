@@ -2,6 +2,7 @@
 
 use super::one;
 use super::rules::Postgres;
+use crate::backend::mirror::PREFIX;
 use crate::backend::rules::Rules;
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{Column, Extra, Index, IndexKey, KeyColumn, Table};
@@ -393,6 +394,7 @@ fn dependents(
             ("pg_attrdef", ..) => add("generated column", named),
             ("pg_rewrite", ..) => add("view or rule", named),
             ("pg_policy", ..) => add("policy", named),
+            ("pg_trigger", ..) if named.starts_with(PREFIX) => {}
             ("pg_trigger", ..) => add("trigger", named),
             ("pg_publication_rel", ..) => add("publication's column list", named),
             ("pg_statistic_ext", ..) => add("extended statistics", named),
@@ -439,7 +441,7 @@ fn triggers(
         .during("looking at the triggers")?;
     for mut row in rows {
         let (name, source) = (word(&mut row, 0), word(&mut row, 1));
-        if mentions_word(&source, column) {
+        if !name.starts_with(PREFIX) && mentions_word(&source, column) {
             add("trigger", name);
         }
     }

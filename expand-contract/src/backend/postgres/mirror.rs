@@ -4,7 +4,7 @@
 //! other (manual, *CREATE TRIGGER*). Triggers of one kind fire in the order of their names, so a name that sorts behind
 //! every ASCII name sees what other triggers made of the row.
 
-use crate::backend::mirror::Mirror;
+use crate::backend::mirror::{Mirror, PREFIX};
 use crate::backend::rules::Rules;
 use crate::definition::Conversion;
 use crate::error::Error;
@@ -20,8 +20,7 @@ fn functions(mirror: &Mirror<'_>) -> [String; 2] {
 }
 
 fn triggers(mirror: &Mirror<'_>) -> [String; 3] {
-    ["insert", "update", "clear"]
-        .map(|event| format!("\"~expand_contract_{}_{event}\"", mirror.tag))
+    ["insert", "update", "clear"].map(|event| format!("\"{PREFIX}{}_{event}\"", mirror.tag))
 }
 
 /// Statements that install the triggers, or (`replace`) put other functions under them.
@@ -56,11 +55,26 @@ pub(crate) fn install(
         } else {
             format!("{old} := {down};")
         };
-        // an INSERT that names only the new column comes with the old one's default
-        let defaulted = match constant(mirror.change.frozen.default.as_deref()) {
-            Some(default) => format!("{old} IS NULL OR {old} IS NOT DISTINCT FROM ({default})"),
+        // an INSERT that names only one column comes with the other one's default
+        let only_old = match mirror.new_is_default(best_effort)? {
+            Some(is_default) => format!("{new} IS NULL OR ({old} IS NOT NULL AND {is_default})"),
+            None => format!("{new} IS NULL"),
+        };
+        let only_new = match mirror.old_is_default(best_effort) {
+            Some(is_default) => format!("{old} IS NULL OR {is_default}"),
             None => format!("{old} IS NULL"),
         };
+        // what is consistent is left alone; to ask that can raise where the old value does not convert
+        let unless_consistent = |then: &str, otherwise: &str| {
+            if identity {
+                then.to_owned()
+            } else {
+                format!("BEGIN IF NOT {consistent} THEN {then} END IF; EXCEPTION WHEN OTHERS THEN {otherwise} END;")
+            }
+        };
+        let forward_update =
+            unless_consistent(&format!("{new} := {up};"), &format!("{new} := NULL;"));
+        let backward_update = unless_consistent(&backward, &backward);
         let refuse = format!(
             "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = {}, HINT = {};",
             Postgres.literal(&format!(
@@ -74,16 +88,15 @@ pub(crate) fn install(
         out.push(function(
             &on_insert,
             &format!(
-                "IF {new} IS NULL THEN {forward} ELSIF {defaulted} THEN {backward} ELSE {refuse} END IF;"
+                "IF {only_old} THEN {forward} ELSIF {only_new} THEN {backward} ELSE {refuse} END IF;"
             ),
         ));
         out.push(function(
             &on_update,
             &format!(
                 "IF NOT {old_kept} AND NOT {new_kept} THEN {refuse} \
-                 ELSIF {consistent} THEN NULL; \
-                 ELSIF NOT {old_kept} THEN {forward} \
-                 ELSE {backward} END IF;"
+                 ELSIF NOT {old_kept} THEN {forward_update} \
+                 ELSE {backward_update} END IF;"
             ),
         ));
         if replace {
@@ -150,11 +163,6 @@ fn function(name: &str, body: &str) -> String {
          SET search_path FROM CURRENT AS {}",
         Postgres.literal(&format!("BEGIN {body} RETURN NEW; END"))
     )
-}
-
-/// The default, if evaluating it again gives the same value and does nothing else.
-fn constant(default: Option<&str>) -> Option<&str> {
-    default.filter(|default| !default.contains('('))
 }
 
 /// Statements that drop the triggers: before anything that they name.

@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 mod catalogue;
+mod mirror;
 pub(crate) mod rules;
 
 use std::time::Duration;
@@ -119,7 +120,7 @@ impl Driver for Server {
             "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
-             SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; \
+             SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
              SELECT set_config('lock_timeout', greatest(50, least(500, \
              (SELECT setting::int / 2 FROM pg_settings WHERE name = 'deadlock_timeout')))::text, true);",
         )

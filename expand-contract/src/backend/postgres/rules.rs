@@ -1,10 +1,12 @@
 //! PostgreSQL's DDL.
 
+use super::mirror;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
 use crate::phase::{Phase, Side, Step};
+use crate::plan::actions::sql;
 use crate::plan::{Action, Active, Context, Kind, SavedIndex, Work};
 
 pub(crate) struct Postgres;
@@ -124,6 +126,7 @@ impl Postgres {
                 "ACCESS EXCLUSIVE",
                 vec![Work::Save(saved), Work::Sql(drop)],
             )
+            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -292,7 +295,7 @@ impl Rules for Postgres {
                 )));
             }
         }
-        // (the safety net becomes best-effort here)
+        work.extend(sql(self.mirror_retired(cx)?));
         actions.push(cx.publish(step, Phase::Retired, work));
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
@@ -302,8 +305,7 @@ impl Rules for Postgres {
         let step = Step::Contract;
         let mut actions = self.drop_old_unique(cx, step);
         let table = cx.table.sql();
-        // (the safety net's triggers are dropped first, its functions after the columns)
-        let mut work = Vec::new();
+        let mut work: Vec<Work> = sql(self.drop_mirror(cx)).collect();
         let mut renames = Vec::new();
         let schema = match &cx.table.name.schema {
             Some(schema) => format!("{}.", quote(schema)),
@@ -344,11 +346,12 @@ impl Rules for Postgres {
         for change in cx.changes {
             work.push(Work::Sql(self.drop_column(cx.table, change.from)));
         }
+        work.extend(sql(self.drop_mirror_functions(cx)));
         work.extend(renames);
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish);
+        actions.push(publish.settled());
         Ok(actions)
     }
 
@@ -410,6 +413,26 @@ impl Rules for Postgres {
         publish.name = "complete the old columns".to_owned();
         actions.push(publish);
         Ok(actions)
+    }
+
+    fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        mirror::install(cx, false, false)
+    }
+
+    fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        mirror::install(cx, true, true)
+    }
+
+    fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        mirror::install(cx, false, true)
+    }
+
+    fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String> {
+        mirror::drop_triggers(cx)
+    }
+
+    fn drop_mirror_functions(&self, cx: &Context<'_>) -> Vec<String> {
+        mirror::drop_functions(cx)
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {

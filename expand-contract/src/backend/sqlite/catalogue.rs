@@ -2,6 +2,7 @@
 
 use super::definition::{Clause, TableText};
 use super::tokens::mentions;
+use crate::backend::mirror::PREFIX;
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{Column, Index, IndexKey, KeyColumn, Table};
 use crate::definition::{Dialect, TableName};
@@ -205,8 +206,10 @@ pub(super) fn obstacles(
     table: &Table,
     columns: &[(&str, bool)],
 ) -> Result<Vec<Obstacle>, Error> {
+    let length = PREFIX.len();
     let sql = format!(
-        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('view', 'trigger') \
+        "SELECT type, name, sql FROM sqlite_master \
+         WHERE (type IN ('view', 'trigger') AND substr(name, 1, {length}) <> '{PREFIX}') \
          OR (type = 'table' AND lower(name) <> lower({BIND}) AND lower(sql) LIKE '%references%')"
     );
     let objects = s

@@ -2,7 +2,7 @@
 //!
 //! The statement of a trigger fires the others, so each acts only on a row that is not consistent: what it writes is.
 
-use crate::backend::mirror::Mirror;
+use crate::backend::mirror::{Mirror, PREFIX};
 use crate::backend::rules::Rules;
 use crate::error::Error;
 use crate::plan::Context;
@@ -11,7 +11,7 @@ use super::rules::Sqlite;
 
 fn trigger(cx: &Context<'_>, mirror: &Mirror<'_>, event: &str) -> String {
     let quote = |name: &str| cx.table.dialect.quote(name);
-    let name = quote(&format!("~expand_contract_{}_{event}", mirror.tag));
+    let name = quote(&format!("{PREFIX}{}_{event}", mirror.tag));
     match &cx.table.name.schema {
         Some(schema) => format!("{}.{name}", quote(schema)),
         None => name,
@@ -22,14 +22,17 @@ const FORWARD: [&str; 2] = ["insert_old", "update_old"];
 const BACKWARD: [&str; 2] = ["insert_new", "update_new"];
 const REFUSE: [&str; 2] = ["insert_both", "update_both"];
 
-/// Statements that install the triggers.
-pub(crate) fn install(cx: &Context<'_>) -> Result<Vec<String>, Error> {
-    let mut out = forward(cx)?;
-    out.extend(backward(cx)?);
+/// Statements that install the triggers. `retired`: nobody reads the old column any more, and the new one has its
+/// default; then there is no mirror to the old one.
+pub(crate) fn install(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
+    let mut out = forward(cx, retired)?;
+    if !retired {
+        out.extend(backward(cx)?);
+    }
     Ok(out)
 }
 
-fn forward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+fn forward(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
     let quote = |name: &str| cx.table.dialect.quote(name);
     let table = quote(&cx.table.name.name);
     let this_row = this_row(cx);
@@ -44,8 +47,20 @@ fn forward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
             "UPDATE {table} SET {} = {up} WHERE {this_row}",
             quote(mirror.change.to)
         );
+        // an INSERT that names only one column comes with the other one's default
+        let (only_old, only_new) = (
+            mirror.new_is_default(retired)?,
+            mirror.old_is_default(retired),
+        );
+        let or = |default: &Option<String>| match default {
+            Some(is_default) => format!(" OR {is_default}"),
+            None => String::new(),
+        };
         let whens = [
-            ("INSERT", format!("{new} IS NULL AND {old} IS NOT NULL")),
+            (
+                "INSERT",
+                format!("({new} IS NULL{}) AND {old} IS NOT NULL", or(&only_old)),
+            ),
             ("UPDATE", format!("NOT {old_kept} AND {new_kept}")),
         ];
         for (event, (kind, when)) in FORWARD.iter().zip(whens) {
@@ -59,15 +74,14 @@ fn forward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
              through expand-contract",
             mirror.change.from, mirror.change.to, cx.table.name
         ));
-        // (a row that comes with the old column's default counts as one that names only the new one)
-        let not_default = match &mirror.change.frozen.default {
-            Some(default) => format!(" AND {old} IS NOT ({default})"),
-            None => String::new(),
-        };
         let whens = [
             (
                 "INSERT",
-                format!("{new} IS NOT NULL AND {old} IS NOT NULL{not_default}"),
+                format!(
+                    "NOT ({new} IS NULL OR {old} IS NULL{}{})",
+                    or(&only_old),
+                    or(&only_new)
+                ),
             ),
             ("UPDATE", format!("NOT {old_kept} AND NOT {new_kept}")),
         ];
@@ -83,7 +97,7 @@ fn forward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Statements that install the triggers from the new column to the old one.
-pub(crate) fn backward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+fn backward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
     let quote = |name: &str| cx.table.dialect.quote(name);
     let table = quote(&cx.table.name.name);
     let this_row = this_row(cx);
@@ -98,17 +112,20 @@ pub(crate) fn backward(cx: &Context<'_>) -> Result<Vec<String>, Error> {
             "UPDATE {table} SET {} = {down} WHERE {this_row}",
             quote(mirror.change.from)
         );
-        let defaulted = match &mirror.change.frozen.default {
-            Some(default) => format!("({old} IS NULL OR {old} IS ({default}))"),
+        let defaulted = match mirror.old_is_default(false) {
+            Some(is_default) => format!("({old} IS NULL OR {is_default})"),
             None => format!("{old} IS NULL"),
         };
+        // Not for what the mirror to the new column wrote: a value that does not convert becomes NULL there, which is not
+        // consistent either, and must not come back.
+        let copied = mirror.copied()?.unwrap_or_default();
         let whens = [
             ("INSERT", format!("{new} IS NOT NULL AND {defaulted}")),
             ("UPDATE", format!("{old_kept} AND NOT {new_kept}")),
         ];
         for (event, (kind, when)) in BACKWARD.iter().zip(whens) {
             out.push(format!(
-                "CREATE TRIGGER {} AFTER {kind} ON {table} WHEN {when} AND NOT {consistent} BEGIN {set}; END",
+                "CREATE TRIGGER {} AFTER {kind} ON {table} WHEN {when} AND NOT {consistent} AND NOT {copied} BEGIN {set}; END",
                 trigger(cx, &mirror, event)
             ));
         }
@@ -126,18 +143,9 @@ fn this_row(cx: &Context<'_>) -> String {
     key.join(" AND ")
 }
 
-/// Statements that drop the triggers from the new column to the old one: nobody reads the old one any more.
-pub(crate) fn drop_backward(cx: &Context<'_>) -> Vec<String> {
-    drop_all(cx, &BACKWARD)
-}
-
 /// Statements that drop the triggers: SQLite refuses to drop a column that one mentions.
 pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
     let events: Vec<&str> = [FORWARD, BACKWARD, REFUSE].concat();
-    drop_all(cx, &events)
-}
-
-fn drop_all(cx: &Context<'_>, events: &[&str]) -> Vec<String> {
     Mirror::all(cx)
         .flat_map(|mirror| {
             events

@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub(crate) mod definition;
+mod mirror;
 pub(crate) mod rules;
 pub(crate) mod tokens;
 

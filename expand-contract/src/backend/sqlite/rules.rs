@@ -1,10 +1,12 @@
 //! SQLite's DDL.
 
+use super::mirror;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
 use crate::phase::{Phase, Side, Step};
+use crate::plan::actions::sql;
 use crate::plan::{Action, Active, Context, Definition, Kind, SavedIndex, Work};
 
 pub(crate) struct Sqlite;
@@ -43,6 +45,7 @@ impl Sqlite {
                     Work::Sql(self.drop_index(cx.table, &index.name, false)),
                 ],
             )
+            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -169,7 +172,7 @@ impl Rules for Sqlite {
                 },
             });
         }
-        // (the safety net becomes best-effort here)
+        work.extend(sql(self.mirror_retired(cx)?));
         actions.push(cx.publish(step, Phase::Retired, work));
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
@@ -178,8 +181,8 @@ impl Rules for Sqlite {
     fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
         let step = Step::Contract;
         let mut actions = self.drop_old_unique(cx, step);
-        // (the safety net's triggers are dropped first)
-        let (mut work, mut creates) = (Vec::new(), Vec::new());
+        let mut work: Vec<Work> = sql(self.drop_mirror(cx)).collect();
+        let mut creates = Vec::new();
         // SQLite cannot rename an index: it is built again under its own name
         for index in cx.old_indexes() {
             let copy = self.copy_name(&index.name, index.unique);
@@ -204,7 +207,7 @@ impl Rules for Sqlite {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish);
+        actions.push(publish.settled());
         Ok(actions)
     }
 
@@ -263,6 +266,26 @@ impl Rules for Sqlite {
         let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
         publish.name = "complete the old columns".to_owned();
         Ok(vec![publish])
+    }
+
+    fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        mirror::install(cx, false)
+    }
+
+    fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        let mut out = mirror::drop_triggers(cx);
+        out.extend(mirror::install(cx, true)?);
+        Ok(out)
+    }
+
+    fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        let mut out = mirror::drop_triggers(cx);
+        out.extend(mirror::install(cx, false)?);
+        Ok(out)
+    }
+
+    fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String> {
+        mirror::drop_triggers(cx)
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {

@@ -1,0 +1,17 @@
+use crate::forms::field::*;
+use crate::support::sqlite::*;
+
+#[path = "each_phase.rs"]
+mod each_phase;
+#[path = "flips.rs"]
+mod flips;
+#[path = "inserts.rs"]
+mod inserts;
+#[path = "queries.rs"]
+mod queries;
+#[path = "relations.rs"]
+mod relations;
+#[path = "updates.rs"]
+mod updates;
+#[path = "upserts.rs"]
+mod upserts;

@@ -1,0 +1,24 @@
+//! A ledger needs a name to find a migration by.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+#[migrate(id = "")]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

@@ -1,0 +1,23 @@
+//! One of the two must be wrong.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum", rename_from = "sha")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

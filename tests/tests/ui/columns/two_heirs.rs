@@ -1,0 +1,26 @@
+//! A column has one successor.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        sha -> Binary,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum")]
+    sha: Vec<u8>,
+    #[migrate(rename_from = "checksum")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

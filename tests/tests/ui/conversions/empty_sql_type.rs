@@ -1,0 +1,24 @@
+//! `ADD COLUMN` needs a type.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum", retype_from = Text,
+        up = "unhex(checksum)", down = "hex(tar_sha256)", sql_type = "")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

@@ -1,0 +1,23 @@
+//! The field says it already.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum", retype_from = Text, old_type = String, new_type = Vec<u8>, up_with = parse, down_with = show)]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

@@ -1,0 +1,22 @@
+//! Diesel 1 wrote it like this.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[table_name = "versions"]
+struct Version {
+    id: i32,
+    #[migrate(rename_from = "checksum")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}

@@ -1,0 +1,22 @@
+//! A value that does not fit the column.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    #[migrate(rename_from = "checksum")]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::tar_sha256.eq("abc");
+}

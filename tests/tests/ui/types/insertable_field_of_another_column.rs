@@ -1,0 +1,27 @@
+//! The column next to it changes.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    #[migrate(rename_from = "checksum")]
+    tar_sha256: Vec<u8>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = versions)]
+struct NewVersion {
+    num: i32,
+}
+
+fn main() {
+}

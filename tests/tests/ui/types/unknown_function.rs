@@ -1,0 +1,32 @@
+//! The path leads nowhere.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Text,
+        tar_sha256 -> Binary,
+    }
+}
+
+fn _parse(text: String) -> Result<Vec<u8>, std::num::ParseIntError> {
+    text.parse().map(|byte| vec![byte])
+}
+
+fn show(bytes: Vec<u8>) -> Result<String, std::convert::Infallible> {
+    Ok(format!("{bytes:?}"))
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: String,
+    #[migrate(rename_from = "checksum", retype_from = Text, old_type = String,
+        up_with = unhex, down_with = show)]
+    tar_sha256: Vec<u8>,
+}
+
+fn main() {
+    let _ = Version::migration();
+}
