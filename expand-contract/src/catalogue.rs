@@ -8,6 +8,7 @@ pub(crate) struct Table {
     pub(crate) dialect: Dialect,
     pub(crate) name: TableName,
     /// The database's own handle (PostgreSQL: the OID), empty where there is none.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) id: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) primary_key: Vec<String>,
@@ -17,6 +18,7 @@ pub(crate) struct Table {
     /// About how many rows there are; none if the database does not know.
     pub(crate) estimate: Option<u64>,
     /// SQLite: the table's text in the schema table.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(crate) create_sql: String,
 }
 
@@ -31,6 +33,7 @@ pub(crate) struct Column {
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) extras: Vec<Extra>,
     /// SQLite: the column's definition, word for word.
     pub(crate) definition: String,
@@ -38,6 +41,7 @@ pub(crate) struct Column {
 
 /// A property of a column that a copy gets too.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 pub(crate) struct Extra {
     /// SQL before the column's qualified or bare name.
     pub(crate) before: String,
@@ -62,8 +66,10 @@ pub(crate) struct Index {
     pub(crate) unique: bool,
     pub(crate) valid: bool,
     /// A unique constraint: what follows its column list (`DEFERRABLE` …).
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) constraint: Option<String>,
     /// `USING btree`, or nothing.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) method: String,
     pub(crate) keys: Vec<IndexKey>,
     /// Columns after `INCLUDE`.

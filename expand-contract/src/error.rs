@@ -192,7 +192,7 @@ pub enum Error {
     )]
     Incompatible {
         /// The migration.
-        migration: String,
+        migration: &'static str,
         /// Where it stands.
         stage: Stage,
         /// What this binary reads.

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-// what only one backend needs has no caller without it
+// without a database nobody calls the runner
 #![cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres-backend")),
+    not(any(feature = "sqlite", feature = "postgres-backend")),
     allow(dead_code)
 )]
 #![forbid(unsafe_code)]

@@ -1,5 +1,6 @@
 //! Support for the scenario tests: real databases, and processes that can be killed.
 //!
+//! * [`database`]: what scenarios for every database need of one.
 //! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
 //! * [`sqlite`]: database files that go away with the test.
 //! * [`phases`]: the phases of a migration, without a runner.
@@ -8,6 +9,7 @@
 //!
 //! A server that is missing makes a test fail, never skip.
 
+pub mod database;
 pub mod phases;
 pub mod postgres;
 pub mod process;

@@ -38,6 +38,18 @@ impl SqliteDatabase {
         database
     }
 
+    /// A copy of the file, to which nobody may be connected: the last to leave empties the write-ahead log.
+    ///
+    /// # Panics
+    ///
+    /// When the temporary folder cannot be written.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        std::fs::copy(&self.path, &copy.path).expect("the file can be copied");
+        copy
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path

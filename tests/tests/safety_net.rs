@@ -75,9 +75,9 @@ impl Dialect for PgConnection {
 }
 
 /// The six columns of a row, as text.
-fn row<C: Dialect>(conn: &mut C, id: i32) -> String
+fn row<C>(conn: &mut C, id: i32) -> String
 where
-    C: SimpleConnection,
+    C: Dialect + SimpleConnection,
     people::table: MigrateOn<C>,
     for<'q> diesel::query_builder::SqlQuery: diesel::query_dsl::LoadQuery<'q, C, Line>,
 {

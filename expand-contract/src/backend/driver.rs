@@ -17,6 +17,7 @@ pub(crate) struct Range {
     /// The values in it.
     pub(crate) binds: Vec<Option<String>>,
     /// Its upper end, where it is held outside of the database.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) upper: Option<Vec<Option<String>>>,
     /// There is nothing behind it.
     pub(crate) last: bool,

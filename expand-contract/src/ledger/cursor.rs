@@ -24,6 +24,7 @@ impl Ledger {
     }
 
     /// Stores the key of a slot.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn set_cursor(
         &self,
         s: &mut dyn Session,
@@ -46,6 +47,7 @@ impl Ledger {
     /// Stores the first row of a query as the key of a slot, each value with the type it has. Whether there was a row.
     ///
     /// `query` has columns `ec_key_0`, `ec_key_1` … (SQLite).
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(crate) fn set_cursor_from(
         &self,
         s: &mut dyn Session,
@@ -73,6 +75,7 @@ impl Ledger {
     }
 
     /// A scalar sub-select for one value of a slot's key (SQLite). `id`: the migration's id as a literal.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(crate) fn cursor_value(&self, id: &str, slot: &str, position: usize) -> String {
         format!(
             "(SELECT value FROM {} WHERE id = {id} AND generation = {} AND slot = '{slot}' AND position = {position})",
@@ -82,6 +85,7 @@ impl Ledger {
     }
 
     /// Moves the key of one slot to another.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(crate) fn move_cursor(
         &self,
         s: &mut dyn Session,

@@ -272,7 +272,10 @@ impl Context<'_> {
             let plain = self.rules.copy_name(&saved.name, false);
             for (name, sql) in [(&saved.name, &saved.restore), (&plain, &saved.plain)] {
                 let found = self.table.index(name);
-                if found.is_some_and(|found| found.valid) {
+                let create = format!("create index {name}");
+                // where a killed run put the old index back, its copy is planned already
+                let planned = actions.iter().any(|action| action.name == create);
+                if planned || found.is_some_and(|found| found.valid) {
                     continue;
                 }
                 let mut work = Vec::new();
@@ -282,7 +285,7 @@ impl Context<'_> {
                 work.push(Work::Sql(sql.clone()));
                 actions.push(Action::new(
                     step,
-                    format!("create index {name}"),
+                    create,
                     self.rules.index_kind(),
                     self.rules.index_lock(),
                     work,

@@ -34,6 +34,7 @@ pub(crate) enum Kind {
     /// One transaction.
     Ddl,
     /// Outside of a transaction, converging.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     Outside,
     /// One transaction under the gate, at whose end the phase is published.
     Publish {
@@ -56,6 +57,7 @@ pub(crate) enum Work {
     /// A statement.
     Sql(String),
     /// SQLite: a column's definition in the schema table.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     Define { column: String, edit: Definition },
     /// Remember an index that is about to be dropped.
     Save(SavedIndex),
@@ -69,6 +71,7 @@ pub(crate) enum Work {
 
 /// What becomes of a column's definition (SQLite).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 pub(crate) enum Definition {
     Replace(String),
     Constrain {

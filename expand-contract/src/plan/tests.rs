@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::rules::rules;
-use crate::catalogue::{Index, IndexKey, KeyColumn};
+use crate::catalogue::{IndexKey, KeyColumn};
 use crate::definition::{Dialect, PerDialect, TableName};
 
 static DEF: MigrationDef = MigrationDef {
@@ -80,7 +80,7 @@ fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
             from,
             to,
             conversion: def.conversion,
-            frozen: Frozen::of(table.column(from).unwrap()),
+            frozen: Frozen::of(table.column(from).expect("the column is there")),
         })
         .collect();
     let cx = Context {
@@ -90,9 +90,9 @@ fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
         table: &table,
         changes: &changes,
         saved: &[],
-        rules: rules(dialect).unwrap(),
+        rules: rules(dialect).expect("both features are on"),
     };
-    cx.actions(step).unwrap()
+    cx.actions(step).expect("a plan can be made")
 }
 
 const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];

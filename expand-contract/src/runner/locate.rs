@@ -84,7 +84,7 @@ impl Position {
             return Ok(());
         }
         Err(Error::Incompatible {
-            migration: def.id.to_owned(),
+            migration: def.id,
             stage: self.stage,
             reads: reads.join(", "),
             writes: writes.join(", "),

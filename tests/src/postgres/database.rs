@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, QueryResult};
 
 use super::PgServer;
+use crate::wait;
 
 /// A fresh PostgreSQL database, dropped on drop, whoever is still connected to it.
 #[derive(Debug)]
@@ -35,17 +36,37 @@ impl PgDatabase {
     ///
     /// When the server refuses.
     pub fn on(server: &Arc<PgServer>) -> Self {
+        // Nobody can be connected to template0, which would make the copy fail.
+        let created = Self::from_template(server, "template0");
+        created.unwrap_or_else(|error| panic!("{error}\n{}", server.log()))
+    }
+
+    /// Creates a copy of this database, once nobody is connected to it any more.
+    ///
+    /// # Panics
+    ///
+    /// When somebody stays.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut copy = None;
+        // A connection that was closed lives on for a moment.
+        wait::until("nobody is connected to the database", || {
+            copy = Self::from_template(&self.server, &self.name).ok();
+            copy.is_some()
+        });
+        copy.expect("it was made")
+    }
+
+    fn from_template(server: &Arc<PgServer>, template: &str) -> QueryResult<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        // Nobody can be connected to template0, which would make the copy fail.
         server
             .connect()
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
-            .unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
-        Self {
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
+        Ok(Self {
             server: Arc::clone(server),
             name,
-        }
+        })
     }
 
     /// The server it is on.

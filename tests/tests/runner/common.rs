@@ -1,142 +1,87 @@
-//! Databases and migrations that the runner's scenarios share.
+//! Migrations that the runner's scenarios share.
 #![allow(dead_code, unreachable_pub)]
 
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use std::time::Duration;
+
 use expand_contract::definition::{ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr};
-use expand_contract::{Migrate, MigrateOn, PhaseCell, RunnerConnection};
-use tests::postgres::PgDatabase;
-use tests::sqlite::SqliteDatabase;
+use expand_contract::phase::{Pass, Phase, Stage};
+use expand_contract::{Migrate, MigrateOn, Options, PhaseCell, RunnerConnection};
+pub use tests::database::{Db, Lite, Postgres};
 
-/// A database of its own for one test.
-pub trait Db: Sized {
-    type Conn: RunnerConnection + 'static;
-    /// Whether it is PostgreSQL.
-    const POSTGRES: bool;
-    fn fresh() -> Self;
-    fn connect(&self) -> Self::Conn;
-    /// One value, as text.
-    fn text(conn: &mut Self::Conn, sql: &str) -> Option<String>;
-    /// Everything about the schema except the ledger, as comparable text.
-    fn schema(conn: &mut Self::Conn) -> String;
-    fn run(conn: &mut Self::Conn, sql: &str) {
-        if let Err(error) = conn.batch_execute(sql) {
-            panic!("{sql}: {error}");
+/// The scenarios as tests: those that take a database, and those that make their own.
+macro_rules! on_every_database {
+    ($($scenario:ident),* $(; $($alone:ident),*)?) => {
+        mod sqlite {
+            use super::*;
+            $(#[test] fn $scenario() { super::$scenario(&Lite::fresh()); })*
+            $($(#[test] fn $alone() { super::$alone::<Lite>(); })*)?
         }
-    }
-    /// Runs a statement that the library's triggers do not see.
-    fn behind_the_triggers(conn: &mut Self::Conn, sql: &str);
-    fn fails(conn: &mut Self::Conn, sql: &str) -> bool {
-        conn.batch_execute(sql).is_err()
-    }
+        mod postgres {
+            use super::*;
+            $(#[test] fn $scenario() { super::$scenario(&Postgres::fresh()); })*
+            $($(#[test] fn $alone() { super::$alone::<Postgres>(); })*)?
+        }
+    };
 }
 
-#[derive(QueryableByName)]
-struct One {
-    #[diesel(sql_type = Nullable<Text>)]
-    x: Option<String>,
+/// Small batches, little patience.
+pub fn fast() -> Options {
+    Options::new()
+        .batch_size(3)
+        .grace(Duration::ZERO)
+        .lease(Duration::from_millis(200))
+        .retries(2)
+        .lock_timeout(Duration::from_millis(100))
 }
 
-pub struct Lite(SqliteDatabase);
-
-impl Db for Lite {
-    type Conn = SqliteConnection;
-    const POSTGRES: bool = false;
-
-    fn fresh() -> Self {
-        Lite(SqliteDatabase::new())
-    }
-
-    fn connect(&self) -> SqliteConnection {
-        let mut conn = self.0.connect();
-        conn.batch_execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 100")
-            .unwrap();
-        conn
-    }
-
-    fn behind_the_triggers(conn: &mut SqliteConnection, sql: &str) {
-        let triggers =
-            "SELECT group_concat(sql, ';') AS x FROM sqlite_master WHERE type = 'trigger'";
-        let names = "SELECT group_concat('DROP TRIGGER \"' || name || '\"', ';') AS x FROM sqlite_master WHERE type = 'trigger'";
-        let [create, drop] = [triggers, names].map(|sql| {
-            diesel::sql_query(sql)
-                .get_result::<One>(conn)
-                .unwrap()
-                .x
-                .unwrap_or_default()
-        });
-        Self::run(conn, &format!("BEGIN; {drop}; {sql}; {create}; COMMIT"));
-    }
-
-    fn text(conn: &mut SqliteConnection, sql: &str) -> Option<String> {
-        let sql = format!("SELECT CAST(({sql}) AS TEXT) AS x");
-        diesel::sql_query(sql).get_result::<One>(conn).unwrap().x
-    }
-
-    fn schema(conn: &mut SqliteConnection) -> String {
-        let sql = "SELECT group_concat(sql, ';\n') AS x FROM (SELECT sql FROM sqlite_master \
-                   WHERE sql IS NOT NULL AND name NOT LIKE 'expand_contract%' \
-                   AND name NOT LIKE 'sqlite_%' ORDER BY name)";
-        diesel::sql_query(sql)
-            .get_result::<One>(conn)
-            .unwrap()
-            .x
-            .unwrap()
-    }
+pub fn stage(pass: Pass, phase: Phase) -> Stage {
+    Stage { pass, phase }
 }
 
-pub struct Postgres(PgDatabase);
+/// Two rows.
+pub fn plain<D: Db>(conn: &mut D::Conn) {
+    D::run(
+        conn,
+        "CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL, note text); \
+         INSERT INTO users VALUES (1, 'a', 'b'), (2, 'c', NULL)",
+    );
+}
 
-impl Db for Postgres {
-    type Conn = PgConnection;
-    const POSTGRES: bool = true;
-
-    fn fresh() -> Self {
-        Postgres(PgDatabase::new())
-    }
-
-    fn connect(&self) -> PgConnection {
-        self.0.connect()
-    }
-
-    fn behind_the_triggers(conn: &mut PgConnection, sql: &str) {
-        Self::run(
+/// A table with all that a column may have.
+pub fn users<D: Db>(conn: &mut D::Conn, rows: u32) {
+    let text = if D::POSTGRES {
+        "varchar(40)"
+    } else {
+        "VARCHAR(40) COLLATE NOCASE"
+    };
+    D::run(
+        conn,
+        &format!(
+            "CREATE TABLE users (id integer NOT NULL PRIMARY KEY, email {text} NOT NULL DEFAULT 'no''ne', note text);
+             CREATE UNIQUE INDEX users_email ON users (email);
+             CREATE INDEX users_note_email ON users (note, email DESC);"
+        ),
+    );
+    for id in 1..=rows {
+        D::run(
             conn,
             &format!(
-                "SET session_replication_role = replica; {sql}; RESET session_replication_role"
+                "INSERT INTO users VALUES ({id}, 'u{id}@x', CASE WHEN {id} % 2 = 0 THEN 'n' END)"
             ),
         );
     }
+}
 
-    fn text(conn: &mut PgConnection, sql: &str) -> Option<String> {
-        let sql = format!("SELECT ({sql})::text AS x");
-        diesel::sql_query(sql).get_result::<One>(conn).unwrap().x
-    }
-
-    fn schema(conn: &mut PgConnection) -> String {
-        let sql = "SELECT string_agg(line, E'\n' ORDER BY line) AS x FROM ( \
-            SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) \
-              || ' ' || a.attnotnull || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') \
-              || ' ' || coalesce(col_description(c.oid, a.attnum), '') || ' ' || a.attstattarget \
-              || ' ' || coalesce(a.attacl::text, '') AS line \
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-              LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
-              WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
-            UNION ALL SELECT pg_get_indexdef(i.indexrelid) || ' ' || i.indisvalid FROM pg_index i \
-              JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-              WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract', 'pg_toast') \
-            UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal \
-            UNION ALL SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k \
-              JOIN pg_namespace n ON n.oid = k.connamespace \
-              WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract')) s";
-        diesel::sql_query(sql)
-            .get_result::<One>(conn)
-            .unwrap()
-            .x
-            .unwrap()
-    }
+pub fn accounts<D: Db>(conn: &mut D::Conn) {
+    D::run(
+        conn,
+        "CREATE TABLE accounts (id integer PRIMARY KEY, balance integer NOT NULL DEFAULT 5); \
+                  CREATE INDEX accounts_balance ON accounts (balance)",
+    );
+    D::run(
+        conn,
+        "INSERT INTO accounts VALUES (1, 10), (2, 20), (3, 30), (4, 40), (5, 50)",
+    );
 }
 
 pub const NO_TYPE: PerDialect = PerDialect {

@@ -3,5 +3,9 @@
 
 #[macro_use]
 mod common;
+mod company;
+mod obstacles;
 mod refusals;
 mod steps;
+mod stops;
+mod values;

@@ -37,9 +37,21 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
             instead: "open that file as a connection of its own".to_owned(),
         });
     }
-    let Some(create_sql) = create_sql(s, &name.name)? else {
+    // under its own name: the lease and the ledger know a table by it, and SQLite takes capitals for the same
+    let sql = format!(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower({BIND})"
+    );
+    let rows = s
+        .rows(&sql, &[Some(name.name.clone())])
+        .during("looking for the table")?;
+    let Some(mut row) = rows.into_iter().next() else {
         return Ok(None);
     };
+    let name = &TableName {
+        schema: None,
+        name: word(&mut row, 0),
+    };
+    let create_sql = word(&mut row, 1);
     let unreadable = |why: super::tokens::NotUnderstood| Error::Unsupported {
         what: format!("the definition of {name} with {}", why.0),
         instead: "please report it".to_owned(),
@@ -84,10 +96,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     let cursor = cursor(s, &name.name, &columns, &primary_key)?;
     Ok(Some(Table {
         dialect: Dialect::Sqlite,
-        name: TableName {
-            schema: None,
-            name: name.name.clone(),
-        },
+        name: name.clone(),
         id: String::new(),
         columns,
         primary_key,
