@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-
 // without a database nobody calls the runner
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres-backend")),

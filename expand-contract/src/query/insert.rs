@@ -16,7 +16,6 @@ use super::columns::{OldColumn, ViaColumn};
 use super::convert::{build_error, WalkOld};
 use crate::definition::Dialect;
 use crate::phase::{Side, Stage};
-use crate::state::Current;
 
 /// A value on one of the physical columns behind a changed field.
 pub trait SideValue<Ch: Change> {
@@ -34,7 +33,7 @@ pub trait WalkSide<Ch: Change, DB: Backend>: SideValue<Ch> {
     ///
     /// # Errors
     /// As of the value's expression or conversion.
-    fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    fn walk<'b>(&'b self, capture: &Capture, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
 /// The value on the old column.
@@ -65,7 +64,8 @@ where
     O: WalkOld<Ch, E, DB>,
 {
     #[inline]
-    fn walk<'b>(&'b self, current: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    fn walk<'b>(&'b self, capture: &Capture, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let current = capture.seal(Ch::cell()).map_err(build_error)?;
         self.old.walk_old(&self.new, current, out)
     }
 }
@@ -85,7 +85,7 @@ macro_rules! new_typed_side {
             E: QueryFragment<DB>,
         {
             #[inline]
-            fn walk<'b>(&'b self, _: Current, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            fn walk<'b>(&'b self, _: &Capture, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
                 self.0.walk_ast(out)
             }
         }
@@ -184,12 +184,15 @@ where
         }
         let writers = const { Stage::writers(V::SIDE, Ch::Passes::TWO) };
         if writers & (1 << stage) != 0 {
-            let current = self.capture.seal(cell).map_err(build_error)?;
             match &self.value {
-                Some(value) => value.walk(current, out)?,
-                // elsewhere there is no such keyword: a column left out takes its default
-                None if current.dialect == Dialect::Postgres => out.push_sql("DEFAULT"),
-                None => {}
+                Some(value) => value.walk(&self.capture, out)?,
+                None => {
+                    let current = self.capture.seal(cell).map_err(build_error)?;
+                    // elsewhere there is no such keyword: a column left out takes its default
+                    if current.dialect == Dialect::Postgres {
+                        out.push_sql("DEFAULT");
+                    }
+                }
             }
         }
         Ok(())
