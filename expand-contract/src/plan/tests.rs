@@ -127,11 +127,39 @@ fn the_new_column_comes_without_constraints_and_in_the_transaction_that_publishe
     for dialect in DIALECTS {
         let actions = planned(dialect, Phase::Original, Step::Expand);
         assert_eq!(actions.len(), 1);
+        let (column, net) = actions[0].sql.split_first().unwrap();
         assert_eq!(
-            actions[0].sql,
-            ["ALTER TABLE \"t\" ADD COLUMN \"mail\" text"],
+            column, "ALTER TABLE \"t\" ADD COLUMN \"mail\" text",
             "{dialect}"
         );
+        // the safety net is in the same transaction, before the phase is published
+        assert!(!net.is_empty());
+        for sql in net {
+            assert!(
+                sql.starts_with("CREATE TRIGGER \"~expand_contract_")
+                    || sql.starts_with("CREATE OR REPLACE FUNCTION expand_contract."),
+                "{dialect}: {sql}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_safety_net_goes_before_the_columns_it_names() {
+    for dialect in DIALECTS {
+        for (phase, step) in [
+            (Phase::Retired, Step::Contract),
+            (Phase::Expanded, Step::Rollback),
+        ] {
+            let actions = planned(dialect, phase, step);
+            let sql: Vec<&String> = actions.iter().flat_map(|action| &action.sql).collect();
+            let at = |text: &str| sql.iter().rposition(|sql| sql.contains(text));
+            let (trigger, column) = (at("DROP TRIGGER"), at("DROP COLUMN"));
+            assert!(trigger.is_some() && trigger < column, "{step}: {sql:#?}");
+            if dialect == Dialect::Postgres {
+                assert!(column < at("DROP FUNCTION"), "{step}: {sql:#?}");
+            }
+        }
     }
 }
 

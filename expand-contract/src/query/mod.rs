@@ -13,6 +13,7 @@
 //! | `read` | the column in a select, filter, order or group-by clause |
 //! | `compare` | comparisons that can use an index in every phase |
 //! | `names` | the column's name in force, for upserts and raw SQL |
+//! | `in_list` | `IN` over a list or a sub-select |
 //! | `at` | a statement with a phase of its own |
 //! | `record` | how the derives pick between a plain and a changed column |
 
@@ -24,6 +25,7 @@ mod columns;
 mod compare;
 mod convert;
 mod converted;
+mod in_list;
 mod insert;
 mod names;
 mod read;
@@ -37,6 +39,7 @@ pub use columns::*;
 pub use compare::*;
 pub use convert::*;
 pub use converted::*;
+pub use in_list::*;
 pub use insert::*;
 pub use read::*;
 pub use record::*;
