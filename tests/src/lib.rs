@@ -13,5 +13,6 @@ pub mod database;
 pub mod phases;
 pub mod postgres;
 pub mod process;
+pub mod refused;
 pub mod sqlite;
 pub mod wait;
