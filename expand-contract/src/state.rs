@@ -116,6 +116,15 @@ impl PhaseCell {
         }
     }
 
+    /// [`Self::get`] as one word: the stage's code below the dialect's; 0 if there is no phase.
+    #[inline]
+    pub(crate) fn code(&'static self) -> u16 {
+        match self.scoped(|snapshot| snapshot.current) {
+            Some(current) => u16::from_le_bytes([current.stage.to_u8(), current.dialect.to_u8()]),
+            None => self.current.load(Ordering::Acquire),
+        }
+    }
+
     /// The phase for a statement that was built in `captured`: a scope wins over what was captured.
     #[inline]
     pub fn resolve(&'static self, captured: Option<Current>) -> Result<Current, StatementError> {

@@ -244,7 +244,7 @@ where
     fn values(self) -> Self::Values {
         let (capture, new, old) = self.parts();
         record_values(Location::caller(), || {
-            Ch::Passes::slot::<Ch, E, O>(&capture, new, old).values()
+            Ch::Passes::slot::<Ch, E, O>(capture, new, old).values()
         })
     }
 }

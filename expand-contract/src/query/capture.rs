@@ -32,7 +32,7 @@ thread_local! {
 impl Capture {
     /// Joins the statement that this thread is building, or starts one.
     pub fn new(cell: &'static PhaseCell) -> Self {
-        let code = cell.get().map_or(0, encode);
+        let code = u32::from(cell.code());
         let scope = scope_serial();
         OPEN.with_borrow_mut(
             |open| match open.iter_mut().find(|o| std::ptr::eq(o.cell, cell)) {
@@ -105,11 +105,6 @@ impl Capture {
         let code = self.0.fetch_or(SEALED, Ordering::AcqRel);
         cell.resolve(decode(code & !SEALED))
     }
-}
-
-#[inline]
-fn encode(current: Current) -> u32 {
-    u32::from(current.stage.to_u8()) | u32::from(current.dialect.to_u8()) << 8
 }
 
 #[inline]

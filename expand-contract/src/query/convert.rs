@@ -7,6 +7,7 @@ use diesel::result::{Error, QueryResult};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, IntoNullable};
 
+use super::capture::Capture;
 use super::change::{Change, RustChange};
 use crate::definition::{Conversion, Part};
 use crate::state::{Current, StatementError};
@@ -26,6 +27,24 @@ pub trait WalkOld<Ch, E, DB: Backend>: OldSide<Ch, E> {
         current: Current,
         out: AstPass<'_, 'b, DB>,
     ) -> QueryResult<()>;
+
+    /// As [`Self::walk_old`], for the many walks of an insert: looks at the phase only if it matters.
+    ///
+    /// # Errors
+    /// As of [`Self::walk_old`].
+    #[inline]
+    fn walk_captured<'b>(
+        &'b self,
+        new: &'b E,
+        capture: &Capture,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        Ch: Change,
+    {
+        let current = capture.seal(Ch::cell()).map_err(build_error)?;
+        self.walk_old(new, current, out)
+    }
 }
 
 /// `down` around the new side, by the database.
@@ -62,6 +81,20 @@ where
             }
             _ => new.walk_ast(out),
         }
+    }
+
+    #[inline]
+    fn walk_captured<'b>(
+        &'b self,
+        new: &'b E,
+        capture: &Capture,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        if matches!(Ch::definition().conversion, Conversion::Identity) {
+            return new.walk_ast(out);
+        }
+        let current = capture.seal(Ch::cell()).map_err(build_error)?;
+        self.walk_old(new, current, out)
     }
 }
 

@@ -2,6 +2,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::backend::Backend;
 use diesel::dsl;
@@ -65,8 +66,7 @@ where
 {
     #[inline]
     fn walk<'b>(&'b self, capture: &Capture, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let current = capture.seal(Ch::cell()).map_err(build_error)?;
-        self.old.walk_old(&self.new, current, out)
+        self.old.walk_captured(&self.new, capture, out)
     }
 }
 
@@ -108,9 +108,9 @@ pub struct Written<Ch, V> {
 }
 
 impl<Ch: Change, V> Written<Ch, V> {
-    fn new(capture: &Capture, value: Option<V>) -> Self {
+    fn new(capture: Capture, value: Option<V>) -> Self {
         Written {
-            capture: capture.clone(),
+            capture,
             value,
             single: SINGLE.get(),
             change: PhantomData,
@@ -122,22 +122,35 @@ thread_local! {
     static SINGLE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether the file is Diesel's insert statement; by address once it was found, since this runs for every record.
+fn is_insert_statement(file: &'static str) -> bool {
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    let address = file.as_ptr().addr();
+    if FOUND.load(Ordering::Relaxed) == address {
+        return true;
+    }
+    let found =
+        file.ends_with("insert_statement/mod.rs") || file.ends_with("insert_statement\\mod.rs");
+    if found {
+        FOUND.store(address, Ordering::Relaxed);
+    }
+    found
+}
+
 /// Makes the values of a record; `caller` is who asked for them.
 ///
 /// Diesel caches the insert of an array under its Rust type alone, and of anything else under its text. So an array's
 /// statement of a later phase must stay out of the cache, and a single record's need not; but their values are of the same
 /// types. What tells them apart is who asks: `insert_into(…).values(record)` does so itself, an array or `Vec` through an
 /// iterator. Any other caller may stand for an array: then a statement is prepared once more than it had to be.
-pub fn record_values<T>(caller: &Location<'_>, make: impl FnOnce() -> T) -> T {
+pub fn record_values<T>(caller: &'static Location<'static>, make: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             SINGLE.set(self.0);
         }
     }
-    let file = caller.file();
-    let direct =
-        file.ends_with("insert_statement/mod.rs") || file.ends_with("insert_statement\\mod.rs");
+    let direct = is_insert_statement(caller.file());
     // what a single record embeds is asked for by the record
     let outer = SINGLE.get();
     SINGLE.set(direct || outer);
@@ -221,11 +234,11 @@ pub trait Passes: 'static {
     type DefaultableSlot<Ch: Change, E, O>;
 
     /// The values of a field.
-    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O>;
+    fn slot<Ch: Change, E: Clone, O>(capture: Capture, new: E, old: O) -> Self::Slot<Ch, E, O>;
 
     /// The values of a field that may be the column's default.
     fn defaultable<Ch: Change, E: Clone, O>(
-        capture: &Capture,
+        capture: Capture,
         value: Option<(E, O)>,
     ) -> Self::DefaultableSlot<Ch, E, O>;
 }
@@ -244,19 +257,19 @@ impl Passes for OnePass {
     type DefaultableSlot<Ch: Change, E, O> = (Option<Old<Ch, E, O>>, Option<New<Ch, E>>);
 
     #[inline]
-    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+    fn slot<Ch: Change, E: Clone, O>(capture: Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
         let on_old = OnOld {
             new: new.clone(),
             old,
         };
         (
-            OldColumn::<Ch>::new().eq(Written::new(capture, Some(on_old))),
+            OldColumn::<Ch>::new().eq(Written::new(capture.clone(), Some(on_old))),
             Ch::default().eq(Written::new(capture, Some(OnNew(new)))),
         )
     }
 
     fn defaultable<Ch: Change, E: Clone, O>(
-        capture: &Capture,
+        capture: Capture,
         value: Option<(E, O)>,
     ) -> Self::DefaultableSlot<Ch, E, O> {
         match value {
@@ -265,7 +278,7 @@ impl Passes for OnePass {
                 (Some(old), Some(new))
             }
             None => (
-                Some(OldColumn::<Ch>::new().eq(Written::new(capture, None))),
+                Some(OldColumn::<Ch>::new().eq(Written::new(capture.clone(), None))),
                 Some(Ch::default().eq(Written::new(capture, None))),
             ),
         }
@@ -281,14 +294,14 @@ impl Passes for TwoPasses {
         Option<New<Ch, E>>,
     );
 
-    fn slot<Ch: Change, E: Clone, O>(capture: &Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
-        let via = Written::new(capture, Some(OnVia(new.clone())));
+    fn slot<Ch: Change, E: Clone, O>(capture: Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        let via = Written::new(capture.clone(), Some(OnVia(new.clone())));
         let (old, new) = OnePass::slot(capture, new, old);
         (old, ViaColumn::<Ch>::new().eq(via), new)
     }
 
     fn defaultable<Ch: Change, E: Clone, O>(
-        capture: &Capture,
+        capture: Capture,
         value: Option<(E, O)>,
     ) -> Self::DefaultableSlot<Ch, E, O> {
         match value {
@@ -297,7 +310,7 @@ impl Passes for TwoPasses {
                 (Some(old), Some(via), Some(new))
             }
             None => {
-                let via = Written::new(capture, None);
+                let via = Written::new(capture.clone(), None);
                 let (old, new) = OnePass::defaultable(capture, None);
                 (old, Some(ViaColumn::<Ch>::new().eq(via)), new)
             }

@@ -128,7 +128,7 @@ where
     fn given(value: U) -> Self::Given {
         let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
         let capture = Capture::new(C::Change::cell());
-        <C::Change as Change>::Passes::slot(&capture, value.as_expression(), old)
+        <C::Change as Change>::Passes::slot(capture, value.as_expression(), old)
     }
 
     fn defaultable(value: Option<U>) -> Self::Defaultable {
@@ -136,7 +136,7 @@ where
             let old = <<C::Change as Change>::Kind as Converts<C::Change, U>>::old(&value);
             (value.as_expression(), old)
         });
-        <C::Change as Change>::Passes::defaultable(&Capture::new(C::Change::cell()), value)
+        <C::Change as Change>::Passes::defaultable(Capture::new(C::Change::cell()), value)
     }
 }
 
