@@ -181,15 +181,40 @@ impl<M: Migrate, S> Migration<M, S> {
         Ok(Migration::in_state(self.options))
     }
 
+    // `work` with a runner that only looks
+    fn look<C, T>(
+        &mut self,
+        conn: &mut C,
+        work: impl FnOnce(&mut Runner<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error>
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+    {
+        let name = table_name::<M, C>()?;
+        let mut session = ConnectionSession::new(conn, Vec::new());
+        let def = M::cell().definition();
+        work(&mut Runner::new(
+            &mut session,
+            def,
+            name,
+            &mut self.options,
+        )?)
+    }
+
     /// Reads the phase from the ledger and makes it the process's. Call it once at start-up. Writes nothing.
     pub fn load<C>(&mut self, conn: &mut C) -> Result<Status, Error>
     where
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let (position, status) = self.with_runner(conn, |runner| runner.position())?;
-        position.check_sets(M::cell().definition())?;
-        Ok(status)
+        self.look(conn, |runner| {
+            let position = runner.position()?;
+            let (snapshot, status) = read::<M>(runner)?;
+            snapshot.make_process_wide();
+            position.check_sets(M::cell().definition())?;
+            Ok(status)
+        })
     }
 
     /// Reads the phase as a value, for processes that work with several databases. Writes nothing.
@@ -198,11 +223,7 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let name = table_name::<M, C>()?;
-        let mut session = ConnectionSession::new(conn, Vec::new());
-        let def = M::cell().definition();
-        let mut runner = Runner::new(&mut session, def, name, &mut self.options)?;
-        Ok(read::<M>(&mut runner)?.0)
+        self.look(conn, |runner| Ok(read::<M>(runner)?.0))
     }
 
     /// Where the migration stands. Writes nothing, and leaves the process's phase alone.
@@ -211,11 +232,7 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let name = table_name::<M, C>()?;
-        let mut session = ConnectionSession::new(conn, Vec::new());
-        let def = M::cell().definition();
-        let mut runner = Runner::new(&mut session, def, name, &mut self.options)?;
-        Ok(read::<M>(&mut runner)?.1)
+        self.look(conn, |runner| Ok(read::<M>(runner)?.1))
     }
 
     /// The SQL of every step that is left in this pass, with the locks it takes. Writes nothing.
@@ -224,11 +241,7 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let name = table_name::<M, C>()?;
-        let mut session = ConnectionSession::new(conn, Vec::new());
-        let def = M::cell().definition();
-        let mut runner = Runner::new(&mut session, def, name, &mut self.options)?;
-        runner.plan()
+        self.look(conn, |runner| runner.plan())
     }
 
     /// The migration in the state that the ledger says.
