@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::definition::Dialect;
+use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
 
 /// Something on the old column that this release cannot carry over to the new one.
@@ -204,11 +205,27 @@ pub enum Error {
         /// What the ledger's binaries write.
         ledger_writes: String,
     },
-    /// The ledger was written by a newer release.
-    #[error("the ledger has version {found}, this release knows versions up to {known}: upgrade the application")]
+    /// The ledger was written by a newer release, and is not for this one to read.
+    #[error(
+        "the ledger has version {found}, which releases of version {needed} and newer can read; this one knows versions \
+         up to {known}: upgrade the application"
+    )]
     LedgerVersion {
         /// The ledger's version.
         found: String,
+        /// The oldest version that can read it.
+        needed: String,
+        /// The newest version this release knows.
+        known: u32,
+    },
+    /// The ledger is kept by a newer release. This one may serve, but not move a migration.
+    #[error(
+        "nothing was changed: the ledger has version {found}, this release keeps version {known}; it may go on serving, but \
+         run the steps with the newer release"
+    )]
+    LedgerNewer {
+        /// The ledger's version.
+        found: u32,
         /// The newest version this release knows.
         known: u32,
     },
@@ -291,6 +308,21 @@ pub enum Error {
     OldSnapshots {
         /// The transactions.
         blockers: String,
+    },
+    /// A gate is closed. Nothing was changed by the action behind it.
+    #[error(
+        "{step} does not go on, {gate}: {found}; {remedy}, or pass the gate with \
+         `Options::override_gate(Gate::{gate:?}, \"why\")`, which the ledger records"
+    )]
+    GateClosed {
+        /// The step.
+        step: Step,
+        /// The gate.
+        gate: Gate,
+        /// What stands in the way, by name.
+        found: String,
+        /// What opens it.
+        remedy: String,
     },
     /// SQLite refused to edit its schema table.
     #[error(

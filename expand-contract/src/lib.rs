@@ -12,6 +12,7 @@ mod ddl_type;
 pub mod definition;
 pub mod dsl;
 mod error;
+mod gate;
 mod ledger;
 pub mod migration;
 mod options;
@@ -37,6 +38,7 @@ pub use expand_contract_macros::__phase_columns;
 pub use expand_contract_macros::{
     migrate, AsChangeset, HasQuery, Insertable, Migrate, Queryable, Selectable,
 };
+pub use gate::Gate;
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;

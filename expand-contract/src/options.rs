@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use crate::gate::Gate;
 use crate::phase::Step;
 
 /// How far a copy or comparison is.
@@ -58,6 +59,10 @@ pub struct Options {
     pub(crate) grace: Duration,
     pub(crate) snapshot_wait: Duration,
     pub(crate) samples: usize,
+    pub(crate) barrier_wait: Duration,
+    pub(crate) quiet_period: Duration,
+    pub(crate) clean_samples: u64,
+    pub(crate) overrides: Vec<(Gate, String)>,
     pub(crate) holder: Option<String>,
     pub(crate) progress: Option<OnProgress>,
     pub(crate) on_action: Option<OnAction>,
@@ -73,6 +78,10 @@ impl Default for Options {
             grace: Duration::from_secs(1),
             snapshot_wait: Duration::from_secs(60),
             samples: 10,
+            barrier_wait: Duration::from_secs(120),
+            quiet_period: Duration::from_secs(24 * 60 * 60),
+            clean_samples: 0,
+            overrides: Vec::new(),
             holder: None,
             progress: None,
             on_action: None,
@@ -134,6 +143,37 @@ impl Options {
     #[must_use]
     pub fn snapshot_wait(mut self, wait: Duration) -> Self {
         self.snapshot_wait = wait;
+        self
+    }
+
+    /// How long a step waits for every instance to acknowledge the phase (120 s).
+    ///
+    /// Must be longer than the instances' leases: one that died holds the step up until its lease has run out.
+    #[must_use]
+    pub fn barrier_wait(mut self, wait: Duration) -> Self {
+        self.barrier_wait = wait;
+        self
+    }
+
+    /// For how long no writer that knows only one column may have been seen before `retire` and `contract` (24 h: a
+    /// nightly job writes once a day). A writer is seen when it writes, and a reader never.
+    #[must_use]
+    pub fn quiet_period(mut self, period: Duration) -> Self {
+        self.quiet_period = period;
+        self
+    }
+
+    /// How many shadow reads `switch` wants to have seen, all without a difference (0: none).
+    #[must_use]
+    pub fn clean_samples(mut self, samples: u64) -> Self {
+        self.clean_samples = samples;
+        self
+    }
+
+    /// Goes through a gate that is closed. `reason` is for those who read the ledger later.
+    #[must_use]
+    pub fn override_gate(mut self, gate: Gate, reason: impl Into<String>) -> Self {
+        self.overrides.push((gate, reason.into()));
         self
     }
 

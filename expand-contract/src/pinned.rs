@@ -77,7 +77,7 @@ fn pin<C: RunnerConnection>(conn: &mut C) -> Result<(), Error> {
         Ok(()) => s.commit().map_err(Error::from),
         Err(error) => {
             s.rollback()?;
-            match ledger::version(s)? {
+            match ledger::meta(s)? {
                 None => Ok(()),
                 Some(_) => Err(error),
             }

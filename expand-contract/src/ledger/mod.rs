@@ -1,12 +1,13 @@
 //! The library's own tables in the user's database. No other module writes to them.
 
 mod cursor;
+mod gates;
 mod lease;
 mod schema;
 mod store;
 
 pub(crate) use lease::Lease;
-pub(crate) use schema::{ensure, place, table, version};
+pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};

@@ -5,7 +5,11 @@ use crate::definition::Dialect;
 use crate::error::{Error, While};
 
 /// The version this release writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// The oldest version whose binaries may serve on a ledger of this one; what has come since is additive for them. They
+/// may not move a migration: only a runner of the ledger's version knows everything that a step has to look at.
+pub(crate) const READABLE_BY: u32 = 1;
 
 /// Where the ledger is, for people.
 pub(crate) const fn place(dialect: Dialect) -> &'static str {
@@ -23,7 +27,8 @@ pub(crate) fn table(dialect: Dialect, name: &str) -> String {
     }
 }
 
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 15] = [
+    // one row; `epoch` counts the phases published in this database, of all migrations
     ("meta", "version integer NOT NULL"),
     // never holds a row: it is locked
     ("gate", "unused integer"),
@@ -75,10 +80,78 @@ const TABLES: [(&str, &str); 10] = [
         "id text NOT NULL, generation integer NOT NULL, slot text NOT NULL, position integer NOT NULL, \
          value {any}, PRIMARY KEY (id, generation, slot, position)",
     ),
+    // the processes that serve; the times are for people, the runner goes by `renewals`
+    (
+        "instances",
+        "instance text NOT NULL PRIMARY KEY, application text NOT NULL, version text NOT NULL, host text NOT NULL, \
+         pid bigint NOT NULL, role_name text NOT NULL, migrations text NOT NULL, lagging text, \
+         acknowledged bigint NOT NULL, renewals bigint NOT NULL, lease_ms bigint NOT NULL, \
+         started_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         renewed_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
+    // who wrote one column only; `backend` keeps writers out of each other's rows
+    (
+        "strangers",
+        "id text NOT NULL, generation integer NOT NULL, side text NOT NULL, backend bigint NOT NULL, \
+         application text NOT NULL, role_name text NOT NULL, writes bigint NOT NULL, \
+         first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, \
+         PRIMARY KEY (id, generation, side, backend)",
+    ),
+    // rows whose other column only a Rust function can fill; a key has one row per column of the primary key
+    (
+        "queue",
+        "entry {serial}, id text NOT NULL, generation integer NOT NULL, change integer NOT NULL, \
+         side text NOT NULL, row_key text NOT NULL, at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
+    // gates that an operator did not wait for
+    (
+        "overrides",
+        "id text NOT NULL, generation integer NOT NULL, epoch bigint NOT NULL, step text NOT NULL, \
+         gate text NOT NULL, reason text NOT NULL, found text NOT NULL, runner text NOT NULL, \
+         at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
+    // reads that looked at both columns, by the process that did
+    (
+        "shadow_reads",
+        "id text NOT NULL, generation integer NOT NULL, reader text NOT NULL, samples bigint NOT NULL, \
+         mismatches bigint NOT NULL, sample_key text, updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         PRIMARY KEY (id, generation, reader)",
+    ),
 ];
 
-/// The ledger's version; none if there is no ledger.
-pub(crate) fn version(s: &mut dyn Session) -> Result<Option<u32>, Error> {
+/// Columns that came after their table: its name, the column's, its definition, the version that brought it.
+const COLUMNS: [(&str, &str, &str, u32); 4] = [
+    ("meta", "readable_by", "integer NOT NULL DEFAULT 1", 2),
+    ("meta", "epoch", "bigint NOT NULL DEFAULT 0", 2),
+    // the ledger's epoch at which the phase was published: what an instance acknowledges
+    ("migrations", "published", "bigint NOT NULL DEFAULT 0", 2),
+    // every instance has acknowledged it, or was found to have expired
+    ("migrations", "settled", "integer NOT NULL DEFAULT 0", 2),
+];
+
+/// What the ledger says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) version: u32,
+    /// How many phases were published in this database.
+    pub(crate) epoch: i64,
+}
+
+impl Meta {
+    /// Refuses to write to a ledger that a newer release keeps: it may hold what this one does not know to respect.
+    pub(crate) fn check_writable(self) -> Result<(), Error> {
+        if self.version > VERSION {
+            return Err(Error::LedgerNewer {
+                found: self.version,
+                known: VERSION,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The ledger, if there is one that this release may read.
+pub(crate) fn meta(s: &mut dyn Session) -> Result<Option<Meta>, Error> {
     let dialect = s.dialect();
     let exists = match dialect {
         Dialect::Postgres => "SELECT to_regclass('expand_contract.meta')::text",
@@ -90,27 +163,48 @@ pub(crate) fn version(s: &mut dyn Session) -> Result<Option<u32>, Error> {
     if rows.into_iter().flatten().flatten().next().is_none() {
         return Ok(None);
     }
-    let sql = format!(
-        "SELECT CAST(max(version) AS text) FROM {}",
-        table(dialect, "meta")
-    );
+    let meta = table(dialect, "meta");
+    // A newer ledger may have columns that this release cannot name, and an older one lacks some that it can: what is
+    // asked first is there in all of them.
+    let sql = format!("SELECT CAST(max(version) AS text) FROM {meta}");
     let rows = s.rows(&sql, &[]).during("reading the ledger's version")?;
     let Some(found) = rows.into_iter().flatten().flatten().next() else {
         return Ok(None);
     };
-    match found.parse::<u32>() {
-        Ok(version) if version <= VERSION => Ok(Some(version)),
-        _ => Err(Error::LedgerVersion {
-            found,
-            known: VERSION,
-        }),
+    let unreadable = |needed: &str| Error::LedgerVersion {
+        found: found.clone(),
+        needed: needed.to_owned(),
+        known: VERSION,
+    };
+    let version: u32 = found.parse().map_err(|_| unreadable(&found))?;
+    if version < 2 {
+        return Ok(Some(Meta { version, epoch: 0 }));
     }
+    let sql =
+        format!("SELECT CAST(max(readable_by) AS text), CAST(max(epoch) AS text) FROM {meta}");
+    let rows = s.rows(&sql, &[]).during("reading the ledger's version")?;
+    let mut row = rows.into_iter().flatten();
+    let mut next = || row.next().flatten().unwrap_or_default();
+    let (readable_by, epoch) = (next(), next());
+    if !readable_by
+        .parse()
+        .is_ok_and(|oldest: u32| oldest <= VERSION)
+    {
+        return Err(unreadable(&readable_by));
+    }
+    Ok(Some(Meta {
+        version,
+        epoch: epoch.parse().map_err(|_| unreadable(&readable_by))?,
+    }))
 }
 
-/// Creates what is missing.
+/// Creates what is missing, and brings an older ledger up to this release.
 pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
-    if version(s)?.is_some() {
-        return Ok(());
+    if let Some(meta) = meta(s)? {
+        meta.check_writable()?;
+        if meta.version == VERSION {
+            return Ok(());
+        }
     }
     let dialect = s.dialect();
     let context = "creating the ledger";
@@ -134,21 +228,58 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         for definition in &TABLES {
             create(s, definition).during(context)?;
         }
+        for (name, column, definition, _) in &COLUMNS {
+            add_column(s, name, column, definition)?;
+        }
         if dialect == Dialect::Postgres {
-            // what every application instance reads
-            s.batch(
-                "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
-                 GRANT SELECT ON ALL TABLES IN SCHEMA expand_contract TO PUBLIC;",
-            )
-            .during(context)?;
+            s.batch(GRANTS).during(context)?;
         }
         let meta = table(dialect, "meta");
-        let sql = format!(
-            "INSERT INTO {meta} (version) SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM {meta})"
-        );
-        s.execute(&sql, &[]).during(context)?;
+        for sql in [
+            format!("INSERT INTO {meta} (version) SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM {meta})"),
+            format!("UPDATE {meta} SET version = {VERSION}, readable_by = {READABLE_BY} WHERE version <= {VERSION}"),
+        ] {
+            s.execute(&sql, &[]).during(context)?;
+        }
         Ok(())
     })
+}
+
+/// What every application's role may do: read the ledger, register itself and count what it read. A role can change only
+/// its own rows (manual, *Row Security Policies*); the ledger's owner, who runs the steps, all of them.
+const GRANTS: &str = "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
+    GRANT SELECT ON ALL TABLES IN SCHEMA expand_contract TO PUBLIC;
+    GRANT INSERT, UPDATE, DELETE ON expand_contract.instances TO PUBLIC;
+    ALTER TABLE expand_contract.instances ENABLE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS everybody_reads ON expand_contract.instances;
+    CREATE POLICY everybody_reads ON expand_contract.instances FOR SELECT USING (true);
+    DROP POLICY IF EXISTS own_rows ON expand_contract.instances;
+    CREATE POLICY own_rows ON expand_contract.instances
+        USING (role_name = current_user) WITH CHECK (role_name = current_user);";
+
+fn add_column(
+    s: &mut dyn Session,
+    name: &str,
+    column: &str,
+    definition: &str,
+) -> Result<(), Error> {
+    let context = "extending the ledger";
+    let dialect = s.dialect();
+    let name = table(dialect, name);
+    let sql = match dialect {
+        Dialect::Postgres => {
+            format!("ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column} {definition}")
+        }
+        Dialect::Sqlite => {
+            let sql =
+                format!("SELECT 'x' FROM pragma_table_info('{name}') WHERE name = '{column}'");
+            if !s.rows(&sql, &[]).during(context)?.is_empty() {
+                return Ok(());
+            }
+            format!("ALTER TABLE {name} ADD COLUMN {column} {definition}")
+        }
+    };
+    s.batch(&sql).during(context)
 }
 
 fn create(
@@ -157,13 +288,13 @@ fn create(
 ) -> Result<(), diesel::result::Error> {
     let dialect = s.dialect();
     // SQLite: no type, so that a key's value keeps the type it has
-    let any = match dialect {
-        Dialect::Postgres => "text",
-        Dialect::Sqlite => "",
+    let (any, serial) = match dialect {
+        Dialect::Postgres => ("text", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+        Dialect::Sqlite => ("", "integer PRIMARY KEY AUTOINCREMENT"),
     };
     s.batch(&format!(
         "CREATE TABLE IF NOT EXISTS {} ({})",
         table(dialect, name),
-        columns.replace("{any}", any)
+        columns.replace("{any}", any).replace("{serial}", serial)
     ))
 }

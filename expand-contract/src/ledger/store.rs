@@ -23,6 +23,10 @@ pub(crate) struct Row {
     pub(crate) table: String,
     pub(crate) runner: Option<String>,
     pub(crate) updated_at: String,
+    /// The ledger's epoch at which the phase was published: what instances acknowledge.
+    pub(crate) published: i64,
+    /// No instance acts on an earlier phase any more.
+    pub(crate) settled: bool,
 }
 
 /// One migration's part of the ledger.
@@ -111,14 +115,19 @@ impl Ledger {
 
     /// The migration's row, if the ledger has one.
     pub(crate) fn row(&self, s: &mut dyn Session) -> Result<Option<Row>, Error> {
-        if super::version(s)?.is_none() {
+        let Some(meta) = super::meta(s)? else {
             return Ok(None);
-        }
+        };
+        // a ledger that an older release keeps has not got them yet
+        let (published, settled) = match meta.version {
+            ..2 => ("'0'", "'0'"),
+            _ => ("CAST(published AS text)", "CAST(settled AS text)"),
+        };
         let sql = format!(
             "SELECT CAST(generation AS text), CAST(pass AS text), phase, CAST(old_incomplete AS text), \
              CAST(cleanup AS text), CAST(epoch AS text), definition_hash, reads, writes, CAST(backfilled AS text), \
-             CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text) \
-             FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
+             CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text), \
+             {published}, {settled} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
             self.table("migrations"),
             self.def.generation
         );
@@ -150,6 +159,8 @@ impl Ledger {
             table: row.text(),
             runner: row.maybe(),
             updated_at: row.text(),
+            published: row.number()?,
+            settled: row.flag()?,
         }))
     }
 
@@ -196,14 +207,19 @@ impl Ledger {
             }
             _ => "",
         };
+        let meta = self.table("meta");
+        s.execute(&format!("UPDATE {meta} SET epoch = epoch + 1"), &[])
+            .during("publishing the phase")?;
+        let published = format!("(SELECT max(epoch) FROM {meta})");
         let sql = format!(
             "INSERT INTO {migrations} (id, table_name, phase, definition, definition_hash, reads, writes, runner, \
-             generation, pass, old_incomplete, cleanup, epoch) \
-             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, {}, {}, 1) \
+             generation, pass, old_incomplete, cleanup, epoch, published, settled) \
+             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, {}, {}, 1, {published}, 0) \
              ON CONFLICT (id, generation) DO UPDATE SET table_name = excluded.table_name, phase = excluded.phase, \
              definition = excluded.definition, definition_hash = excluded.definition_hash, reads = excluded.reads, \
              writes = excluded.writes, runner = excluded.runner, pass = excluded.pass, {proofs}\
              old_incomplete = excluded.old_incomplete, cleanup = excluded.cleanup, \
+             published = excluded.published, settled = 0, \
              epoch = {target}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
             self.def.generation,
             pass(to),
@@ -261,6 +277,11 @@ impl Ledger {
         s.execute(&sql, &[self.id()])
             .during("writing to the ledger")?;
         Ok(())
+    }
+
+    /// No instance acts on a phase before the published one any more.
+    pub(crate) fn settled(&self, s: &mut dyn Session) -> Result<(), Error> {
+        self.set(s, "settled = 1")
     }
 
     /// The copy is complete as far as this runner can tell.

@@ -3,6 +3,7 @@
 mod action;
 mod backfill;
 mod empty;
+mod gates;
 mod locate;
 mod preflight;
 mod verify;
@@ -152,7 +153,7 @@ impl<'r> Runner<'r> {
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
         })?;
-        let exists = ledger::version(self.s)?.is_some();
+        let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
         ledger::ensure(self.s)?;
         let who = self.options.who();

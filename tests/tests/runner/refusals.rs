@@ -126,7 +126,7 @@ where
     ));
     D::run(
         conn,
-        &format!("UPDATE expand_contract{dot}meta SET version = 7"),
+        &format!("UPDATE expand_contract{dot}meta SET version = 7, readable_by = 7"),
     );
     match Users::migration().load(conn) {
         Err(error @ Error::LedgerVersion { .. }) => {
