@@ -1,11 +1,13 @@
 //! The library's own tables in the user's database. No other module writes to them.
 
 mod cursor;
+mod fleet;
 mod gates;
 mod lease;
 mod schema;
 mod store;
 
+pub(crate) use fleet::Registered;
 pub(crate) use lease::Lease;
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
