@@ -303,12 +303,6 @@ pub enum Error {
         /// Who holds the lock, as far as the role may see.
         blockers: String,
     },
-    /// Transactions that began before the copy was complete are still open.
-    #[error("transactions from before the copy was complete are still open ({blockers}): end them or run switch again later")]
-    OldSnapshots {
-        /// The transactions.
-        blockers: String,
-    },
     /// A gate is closed. Nothing was changed by the action behind it.
     #[error(
         "{step} does not go on, {gate}: {found}; {remedy}, or pass the gate with \
@@ -406,6 +400,20 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// Triggers of the safety net are gone or switched off, so a writer that knows only one column may have left rows half
+    /// written. Nothing was published.
+    #[error(
+        "{step} published nothing: of {table}'s safety net {} missing or switched off; switch it on again (`ALTER TABLE … \
+         ENABLE TRIGGER`), or roll back to `original` and expand again, then backfill and verify", missing(.triggers)
+    )]
+    SafetyNetTorn {
+        /// The step.
+        step: Step,
+        /// The table.
+        table: String,
+        /// The triggers.
+        triggers: Vec<String>,
+    },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]
     Unexpected {
@@ -443,6 +451,12 @@ fn list(obstacles: &[Obstacle]) -> String {
         .map(Obstacle::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn missing(triggers: &[String]) -> String {
+    let verb = if triggers.len() == 1 { "is" } else { "are" };
+    let names: Vec<String> = triggers.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {verb}", names.join(", "))
 }
 
 fn poison(rows: &[PoisonRow]) -> String {

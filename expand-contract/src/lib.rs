@@ -28,6 +28,7 @@ mod state;
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}
 mod text;
+mod waiting;
 
 #[doc(hidden)]
 pub use backend::{Converter, RustConversion, RustConverter};
@@ -48,6 +49,7 @@ pub use query::{At, AtPhase, PhaseColumn};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};
+pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 pub mod prelude {

@@ -17,6 +17,7 @@ use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
 use crate::runner::{Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
+use crate::waiting::{Instance, Override};
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
 /// `#[expand_contract::migrate]` implement it.
@@ -105,6 +106,14 @@ pub struct Status {
     pub runner: Option<String>,
     /// When the ledger's row changed last, as the database prints it.
     pub updated_at: Option<String>,
+    /// The ledger's epoch at which the phase was published: what instances acknowledge. 0 without a ledger.
+    pub published: i64,
+    /// Whether nobody acts on an earlier phase any more; the next step waits for that before anything else.
+    pub settled: bool,
+    /// The processes that are registered for the migration.
+    pub instances: Vec<Instance>,
+    /// The gates that were passed while they were closed.
+    pub overrides: Vec<Override>,
 }
 
 /// A migration in the state that the ledger says.
@@ -170,7 +179,7 @@ impl<M: Migrate, S> Migration<M, S> {
         let value = work(&mut runner)?;
         let (snapshot, status) = read::<M>(&mut runner)?;
         snapshot.make_process_wide();
-        Ok((value, status))
+        Ok((value, company(&mut runner, status)?))
     }
 
     fn advance<C, T>(mut self, conn: &mut C, step: Step) -> Result<Migration<M, T>, Error>
@@ -214,7 +223,7 @@ impl<M: Migrate, S> Migration<M, S> {
             let (snapshot, status) = read::<M>(runner)?;
             snapshot.make_process_wide();
             position.check_sets(M::cell().definition())?;
-            Ok(status)
+            company(runner, status)
         })
     }
 
@@ -255,7 +264,10 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        self.look(conn, |runner| Ok(read::<M>(runner)?.1))
+        self.look(conn, |runner| {
+            let (_, status) = read::<M>(runner)?;
+            company(runner, status)
+        })
     }
 
     /// The SQL of every step that is left in this pass, with the locks it takes. Writes nothing.
@@ -486,7 +498,21 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         mismatches: row.and_then(|row| row.mismatches),
         runner: row.and_then(|row| row.runner.clone()),
         updated_at: row.map(|row| row.updated_at.clone()),
+        published: row.map_or(0, |row| row.published),
+        settled: position.settled(),
+        instances: Vec::new(),
+        overrides: Vec::new(),
     }
+}
+
+// with the lists, which a statement's phase does not need
+fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error> {
+    if status.in_ledger {
+        let registered = runner.registered()?.into_iter();
+        status.instances = registered.map(|row| row.instance).collect();
+        status.overrides = runner.overrides()?;
+    }
+    Ok(status)
 }
 
 /// The snapshot of one migration, read on the connection as it is (inside a transaction too).

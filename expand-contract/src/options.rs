@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::gate::Gate;
 use crate::phase::Step;
+use crate::waiting::Waiting;
 
 /// How far a copy or comparison is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub struct ActionEvent {
 }
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
+type OnWait = Box<dyn FnMut(&Waiting)>;
 type OnAction = Box<dyn FnMut(&ActionEvent) -> ControlFlow<()>>;
 
 /// How the runner goes about its work.
@@ -66,6 +68,7 @@ pub struct Options {
     pub(crate) holder: Option<String>,
     pub(crate) progress: Option<OnProgress>,
     pub(crate) on_action: Option<OnAction>,
+    pub(crate) on_wait: Option<OnWait>,
 }
 
 impl Default for Options {
@@ -85,6 +88,7 @@ impl Default for Options {
             holder: None,
             progress: None,
             on_action: None,
+            on_wait: None,
         }
     }
 }
@@ -127,28 +131,37 @@ impl Options {
         self
     }
 
-    /// How long after publishing a phase the runner waits before it changes what an earlier phase needs: drops a column
-    /// or an index, or copies back (1 s).
+    /// How long the runner waits, once every registered instance has acknowledged a phase, before it goes on to what an
+    /// earlier phase does not tolerate: a column that is not written any more or dropped, a copy in the other direction
+    /// (1 s).
     ///
-    /// It is for statements that were built before the phase moved and are still on their way. Instances learn of the
-    /// phase when they load it: if some do so only now and then, take the steps one by one and let them in between, or
-    /// set this to longer than they take. Transactions by [`crate::pinned`] need none.
+    /// It is for statements that were built before and are still on their way to the server, in the queue of a pool or of
+    /// PgBouncer, and for processes that are not registered and load the phase only now and then: take the steps one by
+    /// one and let those load in between, or set this to longer than they take. `expand` and a rollback to `Expanded` do
+    /// without, since the triggers see to what arrives late. Transactions by [`crate::pinned`] need none.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How long `switch` waits for transactions from before the copy was complete (60 s; PostgreSQL).
+    /// How long `switch`, and a rollback that has copied back, wait for transactions that may see the rows as they were
+    /// before the copy (60 s). Then the gate [`Gate::Transactions`] is closed.
+    ///
+    /// On PostgreSQL those that hold a snapshot or a lock on the table, and prepared ones with such a lock; on SQLite read
+    /// transactions in the write-ahead log (a tool that keeps one open for good has to be stopped, or the gate passed).
     #[must_use]
     pub fn snapshot_wait(mut self, wait: Duration) -> Self {
         self.snapshot_wait = wait;
         self
     }
 
-    /// How long a step waits for every instance to acknowledge the phase (120 s).
+    /// How long a step waits for every instance to acknowledge the phase, and then again for the transactions that were
+    /// open at that time (120 s each). Then the gate [`Gate::Instances`] or [`Gate::Transactions`] is closed; the phase
+    /// stays published, and the next step waits again before it does anything of its own.
     ///
-    /// Must be longer than the instances' leases: one that died holds the step up until its lease has run out.
+    /// Must be longer than the instances' leases: one that died holds the step up until its lease has run out, which the
+    /// runner judges by the renewal counter and its own clock.
     #[must_use]
     pub fn barrier_wait(mut self, wait: Duration) -> Self {
         self.barrier_wait = wait;
@@ -170,7 +183,7 @@ impl Options {
         self
     }
 
-    /// Goes through a gate that is closed. `reason` is for those who read the ledger later.
+    /// Goes through a gate that is closed, where it is one to wait at: when the limit is over. `reason` is for those who read the ledger later.
     #[must_use]
     pub fn override_gate(mut self, gate: Gate, reason: impl Into<String>) -> Self {
         self.overrides.push((gate, reason.into()));
@@ -206,6 +219,13 @@ impl Options {
         callback: impl FnMut(&ActionEvent) -> ControlFlow<()> + 'static,
     ) -> Self {
         self.on_action = Some(Box::new(callback));
+        self
+    }
+
+    /// Called a few times a second while a step waits for instances or transactions, with whom it waits for.
+    #[must_use]
+    pub fn on_wait(mut self, callback: impl FnMut(&Waiting) + 'static) -> Self {
+        self.on_wait = Some(Box::new(callback));
         self
     }
 

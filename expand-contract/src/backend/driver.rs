@@ -8,6 +8,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle};
 use crate::ledger::Ledger;
 use crate::plan::{Definition, Work};
+use crate::waiting::Transaction;
 
 /// A range of keys for one batch.
 #[derive(Debug, Clone)]
@@ -21,6 +22,19 @@ pub(crate) struct Range {
     pub(crate) upper: Option<Vec<Option<String>>>,
     /// There is nothing behind it.
     pub(crate) last: bool,
+}
+
+/// A moment, in the database's terms.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(all(feature = "postgres-backend", feature = "sqlite")),
+    allow(dead_code)
+)]
+pub(crate) enum Mark {
+    /// The transactions that were open.
+    Transactions(Vec<String>),
+    /// How long the write-ahead log was.
+    Frames(i64),
 }
 
 /// How to find the rows of a range again, one by one.
@@ -82,8 +96,23 @@ pub(crate) trait Driver: Sync {
         column: &str,
         edit: &Definition,
     ) -> Result<(), Error>;
-    /// The transactions that must end before reads switch.
-    fn old_transactions(&self, s: &mut dyn Session) -> Result<Vec<String>, Error>;
+    /// Of the transactions that were open at the first call with this mark, and may act on or see the table as it was
+    /// then, those that still are. Outside of a transaction, right after one of this connection. `snapshots`: also those
+    /// that can only read.
+    fn older_transactions(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        mark: &mut Option<Mark>,
+        snapshots: bool,
+    ) -> Result<Vec<Transaction>, Error>;
+    /// Which of the triggers are missing on the table, or would not fire.
+    fn missing_triggers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        triggers: &[String],
+    ) -> Result<Vec<String>, Error>;
     /// The next range behind the slot's cursor.
     fn advance(
         &self,

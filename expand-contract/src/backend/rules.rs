@@ -44,8 +44,13 @@ pub(crate) trait Rules: Sync {
     fn row_lock(&self) -> &'static str;
     /// The lock of a comparison.
     fn read_lock(&self) -> &'static str;
-    /// The query for transactions that must end before reads switch.
-    fn snapshots_sql(&self) -> Option<String>;
+    /// The statement that tells which transactions may see rows as they were before the copy.
+    fn snapshots_sql(&self, table: &Table) -> String;
+    /// The query for transactions that may act on an earlier phase; none where taking the write lock proves that there
+    /// are none left.
+    fn transactions_sql(&self, table: &Table) -> Option<String>;
+    /// The names of the triggers of the safety net. `retired`: as [`Rules::mirror_retired`] leaves them.
+    fn mirror_triggers(&self, cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error>;
     /// The actions of `retire` that are left.
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error>;
     /// The actions of `contract` that are left.

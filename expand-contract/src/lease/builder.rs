@@ -145,13 +145,17 @@ impl<M> Builder<M> {
             wires.push((pool.members?, pool.wire));
         }
         let members = wires[0].0.clone();
-        let ids: Vec<&str> = members.iter().map(|m| m.cell.definition().id).collect();
+        let serves = |member: &Member| {
+            let def = member.cell.definition();
+            format!("{}\t{}", def.id, def.generation)
+        };
+        let serves: Vec<String> = members.iter().map(serves).collect();
         let me = Instance {
             id: identity(),
             application: self.application,
             version: self.version,
             host: host(),
-            migrations: ids.join("\n"),
+            migrations: serves.join("\n"),
             lease_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
         };
         let times = (self.duration, patience);

@@ -15,7 +15,7 @@ pub(crate) struct Instance {
     pub(crate) application: String,
     pub(crate) version: String,
     pub(crate) host: String,
-    /// The ids of the migrations whose phases it knows, one a line.
+    /// The migrations whose phases it knows, one a line: id, tab, generation.
     pub(crate) migrations: String,
     pub(crate) lease_ms: u64,
 }

@@ -1,12 +1,14 @@
 //! The library's own tables in the user's database. No other module writes to them.
 
 mod cursor;
+mod fleet;
 mod gates;
 mod instances;
 mod lease;
 mod schema;
 mod store;
 
+pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
 pub(crate) use schema::{ensure, meta, place, table};

@@ -190,6 +190,9 @@ impl Ledger {
     }
 
     /// Publishes a stage. Inside the transaction that made it true.
+    ///
+    /// Only a stage that differs from the one before is news: where no instance has anything to learn, the epoch stays and
+    /// a phase that had settled remains so.
     pub(crate) fn publish(
         &self,
         s: &mut dyn Session,
@@ -208,8 +211,15 @@ impl Ledger {
             _ => "",
         };
         let meta = self.table("meta");
-        s.execute(&format!("UPDATE {meta} SET epoch = epoch + 1"), &[])
+        let bump = format!(
+            "UPDATE {meta} SET epoch = epoch + 1 WHERE NOT EXISTS (SELECT 1 FROM {migrations} WHERE {} AND pass = {} \
+             AND phase = {BIND})",
+            self.me(),
+            pass(to)
+        );
+        s.execute(&bump, &[self.id(), text(to.phase.as_str())])
             .during("publishing the phase")?;
+        let same = format!("{target}.pass = excluded.pass AND {target}.phase = excluded.phase");
         let published = format!("(SELECT max(epoch) FROM {meta})");
         let sql = format!(
             "INSERT INTO {migrations} (id, table_name, phase, definition, definition_hash, reads, writes, runner, \
@@ -219,7 +229,8 @@ impl Ledger {
              definition = excluded.definition, definition_hash = excluded.definition_hash, reads = excluded.reads, \
              writes = excluded.writes, runner = excluded.runner, pass = excluded.pass, {proofs}\
              old_incomplete = excluded.old_incomplete, cleanup = excluded.cleanup, \
-             published = excluded.published, settled = 0, \
+             published = CASE WHEN {same} THEN {target}.published ELSE excluded.published END, \
+             settled = CASE WHEN {same} THEN {target}.settled ELSE 0 END, \
              epoch = {target}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
             self.def.generation,
             pass(to),

@@ -60,7 +60,8 @@ impl Context<'_> {
         work.extend(sql(self.rules.mirror(self)?));
         let mut publish = self.publish(Step::Expand, Phase::Expanded, work);
         publish.name = "add the new columns and publish".to_owned();
-        Ok(vec![publish])
+        let barrier = self.barrier(Step::Expand, Phase::Expanded);
+        Ok(vec![publish, barrier])
     }
 
     fn backfill(&self) -> Result<Vec<Action>, Error> {
@@ -163,19 +164,56 @@ impl Context<'_> {
 
     fn switch(&self) -> Result<Vec<Action>, Error> {
         let mut actions = vec![self.verify(Step::Switch)?];
-        if let Some(sql) = self.rules.snapshots_sql() {
-            let mut wait = Action::new(
-                Step::Switch,
-                "wait for older snapshots",
-                Kind::AwaitSnapshots,
-                "none",
-                vec![],
-            );
-            wait.sql.push(sql);
-            actions.push(wait);
-        }
-        actions.push(self.publish(Step::Switch, Phase::Switched, vec![]));
+        actions.push(self.await_snapshots(Step::Switch));
+        let mut publish = self.publish(Step::Switch, Phase::Switched, self.intact(false)?);
+        // to look at the triggers takes no lock
+        publish.lock = "none";
+        actions.push(publish);
+        actions.push(self.barrier(Step::Switch, Phase::Switched));
         Ok(actions)
+    }
+
+    fn await_snapshots(&self, step: Step) -> Action {
+        let name = "wait for older snapshots";
+        let mut wait = Action::new(step, name, Kind::AwaitSnapshots, "none", vec![]);
+        wait.sql.push(self.rules.snapshots_sql(self.table));
+        wait
+    }
+
+    /// The action behind the publishing of a phase.
+    pub(crate) fn barrier(&self, step: Step, phase: Phase) -> Action {
+        // Behind the others nothing happens yet that a statement of the phase before could not bear: `retire` waits for
+        // those on their way right before it publishes.
+        let grace = match (phase, step) {
+            (Phase::Retired, _) | (Phase::Original | Phase::Switched, Step::Rollback) => true,
+            _ => false,
+        };
+        self.barrier_named(step, "wait for instances", grace)
+    }
+
+    /// The action before a phase is published that does not coexist with the one two before: what a statement of that one
+    /// writes late, the triggers see to, but what it reads they cannot.
+    pub(crate) fn late_statements(&self, step: Step) -> Action {
+        self.barrier_named(step, "wait for statements on their way", true)
+    }
+
+    fn barrier_named(&self, step: Step, name: &str, grace: bool) -> Action {
+        let mut wait = Action::new(step, name, Kind::Barrier { grace }, "none", vec![]);
+        wait.sql.push(format!(
+            "-- until every instance that serves migration {} has acknowledged the phase, or its lease has run out",
+            self.def.id.escape_debug()
+        ));
+        wait.sql.extend(self.rules.transactions_sql(self.table));
+        wait
+    }
+
+    /// The check that the triggers are in place. `retired`: those of a table whose old column nobody reads.
+    pub(crate) fn intact(&self, retired: bool) -> Result<Vec<Work>, Error> {
+        let triggers = self.rules.mirror_triggers(self, retired)?;
+        Ok(match triggers.is_empty() {
+            true => vec![],
+            false => vec![Work::Intact(triggers)],
+        })
     }
 
     pub(crate) fn publish(&self, step: Step, phase: Phase, work: Vec<Work>) -> Action {
@@ -212,18 +250,23 @@ impl Context<'_> {
                     old_incomplete: false,
                     cleanup: true,
                 };
-                Ok(vec![publish, self.drop_new()])
+                let barrier = self.barrier(step, Phase::Original);
+                Ok(vec![publish, barrier, self.drop_new()])
             }
             // what a killed rollback left
             Phase::Original => Ok(vec![self.drop_new()]),
             Phase::Switched if self.old_incomplete => self.complete_old(),
-            Phase::Switched => Ok(vec![self.publish(step, Phase::Expanded, vec![])]),
+            Phase::Switched => Ok(vec![
+                self.publish(step, Phase::Expanded, vec![]),
+                self.barrier(step, Phase::Expanded),
+            ]),
             Phase::Retired => {
                 let mut work = self.rules.defaults_to_old(self);
                 work.dedup();
                 work.extend(sql(self.rules.mirror_back(self)?));
                 let mut actions =
                     vec![self.publish_stage(step, self.at(Phase::Switched), true, work)];
+                actions.push(self.barrier(step, Phase::Switched));
                 actions.extend(self.complete_old()?);
                 Ok(actions)
             }
@@ -259,14 +302,13 @@ impl Context<'_> {
         work.extend(sql(self.rules.drop_mirror_functions(self)));
         let mut action = self.publish(Step::Rollback, Phase::Original, work);
         action.name = "drop the new columns".to_owned();
-        action.settled()
+        action
     }
 
     /// From `Switched` with an incomplete old column to `Switched`.
     fn complete_old(&self) -> Result<Vec<Action>, Error> {
         let step = Step::Rollback;
-        // until then instances that write only the new column may be about
-        let mut actions = vec![self.copy_rows(step, true)?.settled()];
+        let mut actions = vec![self.copy_rows(step, true)?];
         actions.extend(self.plain_copies(step));
         for saved in self.saved {
             let plain = self.rules.copy_name(&saved.name, false);
@@ -292,7 +334,10 @@ impl Context<'_> {
                 ));
             }
         }
-        actions.extend(self.rules.restore_old(self)?);
+        let restore = self.rules.restore_old(self)?;
+        // from there it is one step to reading the old column, which nobody's snapshot may show as it was
+        actions.push(self.await_snapshots(step));
+        actions.extend(restore);
         Ok(actions)
     }
 }

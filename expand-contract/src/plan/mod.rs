@@ -22,8 +22,6 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
-    /// An earlier phase does not tolerate it: it waits until nobody acts on one any more.
-    pub(crate) settled: bool,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -49,6 +47,11 @@ pub(crate) enum Kind {
     Verify,
     /// Waits until no transaction can still see the rows as they were before the copy.
     AwaitSnapshots,
+    /// Waits until no instance and no open transaction acts on an earlier phase any more.
+    Barrier {
+        /// Then also for statements on their way, because what comes next cannot do with them.
+        grace: bool,
+    },
 }
 
 /// A piece of an action.
@@ -67,6 +70,8 @@ pub(crate) enum Work {
     Freeze,
     /// Refuse a table that has rows.
     MustBeEmpty,
+    /// Refuse a table on which one of these triggers is missing or switched off.
+    Intact(Vec<String>),
 }
 
 /// What becomes of a column's definition (SQLite).
@@ -313,12 +318,6 @@ impl Context<'_> {
 }
 
 impl Action {
-    /// The action, to be run only when nobody acts on an earlier phase any more.
-    pub(crate) fn settled(mut self) -> Self {
-        self.settled = true;
-        self
-    }
-
     pub(crate) fn new(
         step: Step,
         name: impl Into<String>,
@@ -343,6 +342,13 @@ impl Action {
                         }
                     ),
                 }),
+                Work::Intact(triggers) => {
+                    sql.extend(
+                        triggers
+                            .iter()
+                            .map(|name| format!("-- trigger {name} must be in place")),
+                    );
+                }
                 Work::Save(_) | Work::ForgetSaved | Work::Freeze | Work::MustBeEmpty => {}
             }
         }
@@ -351,7 +357,6 @@ impl Action {
             name: name.into(),
             sql,
             lock,
-            settled: false,
             kind,
             work,
         }

@@ -126,7 +126,8 @@ fn every_step_but_backfill_and_verify_publishes_its_phase() {
 fn the_new_column_comes_without_constraints_and_in_the_transaction_that_publishes() {
     for dialect in DIALECTS {
         let actions = planned(dialect, Phase::Original, Step::Expand);
-        assert_eq!(actions.len(), 1);
+        assert_eq!(actions.len(), 2);
+        assert!(matches!(actions[1].kind, Kind::Barrier { grace: false }));
         let (column, net) = actions[0].sql.split_first().unwrap();
         assert_eq!(
             column, "ALTER TABLE \"t\" ADD COLUMN \"mail\" text",
@@ -235,5 +236,47 @@ fn names_of_copies_fit_and_differ() {
         ];
         assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
         assert!(names[0] != names[1] && names[0] != names[2]);
+    }
+}
+
+#[test]
+fn behind_every_published_phase_there_is_a_barrier() {
+    let steps = [
+        (Phase::Original, Step::Expand),
+        (Phase::Expanded, Step::Switch),
+        (Phase::Switched, Step::Retire),
+        (Phase::Retired, Step::Contract),
+        (Phase::Expanded, Step::Rollback),
+        (Phase::Switched, Step::Rollback),
+        (Phase::Retired, Step::Rollback),
+    ];
+    for dialect in DIALECTS {
+        for (phase, step) in steps {
+            let actions = planned(dialect, phase, step);
+            let publishes = |a: &Action| match a.kind {
+                Kind::Publish { to, .. } => Some(to),
+                _ => None,
+            };
+            let first = actions.iter().position(|a| publishes(a).is_some()).unwrap();
+            let next = &actions[first + 1];
+            assert!(
+                matches!(next.kind, Kind::Barrier { .. }),
+                "{step}: {next:?}"
+            );
+            // with a grace period where something follows that late statements cannot bear
+            let drops = actions[first + 1..].iter().any(|a| {
+                matches!(a.kind, Kind::Backfill { .. })
+                    || a.sql.iter().any(|sql| sql.contains("DROP"))
+            });
+            assert!(
+                !drops || next.kind == Kind::Barrier { grace: true },
+                "{step}"
+            );
+            // what is published afterwards is the same phase, of which nobody has to learn
+            let again = actions[first + 1..].iter().filter_map(publishes);
+            for to in again {
+                assert_eq!(Some(to), publishes(&actions[first]), "{step}");
+            }
+        }
     }
 }

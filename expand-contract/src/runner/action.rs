@@ -8,6 +8,7 @@ use crate::catalogue::Table;
 use crate::error::Error;
 use crate::ledger::Lease;
 use crate::options::{ActionEvent, Moment};
+use crate::phase::Step;
 use crate::plan::{Action, Kind, Work};
 
 impl Runner<'_> {
@@ -20,9 +21,6 @@ impl Runner<'_> {
     ) -> Result<(), Error> {
         for action in actions {
             self.hook(action, Moment::Before)?;
-            if action.settled {
-                self.settle();
-            }
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
                 Kind::Outside => {
@@ -39,9 +37,10 @@ impl Runner<'_> {
                     self.note(lease, action)?;
                 }
                 Kind::AwaitSnapshots => {
-                    self.await_snapshots(lease)?;
+                    self.await_snapshots(lease, facts, action.step)?;
                     self.note(lease, action)?;
                 }
+                Kind::Barrier { grace } => self.barrier(lease, facts, action, *grace)?,
             }
             self.hook(action, Moment::After)?;
         }
@@ -63,12 +62,6 @@ impl Runner<'_> {
             });
         }
         Ok(())
-    }
-
-    /// Waits until the grace period since the last published phase is over.
-    fn settle(&self) {
-        let waited = self.since.map_or(Duration::ZERO, |since| since.elapsed());
-        std::thread::sleep(self.options.grace.saturating_sub(waited));
     }
 
     fn note(&mut self, lease: &Lease, action: &Action) -> Result<(), Error> {
@@ -119,7 +112,7 @@ impl Runner<'_> {
                     return Ok(false);
                 }
                 for piece in &action.work {
-                    work(s, (driver, &ledger, facts), piece)?;
+                    work(s, (driver, &ledger, facts), action.step, piece)?;
                 }
                 ledger.record(s, lease, action.step, &action.name)?;
                 if let Kind::Publish {
@@ -155,26 +148,6 @@ impl Runner<'_> {
             blockers: self.driver.blockers(self.s, table),
         }
     }
-
-    fn await_snapshots(&mut self, lease: &Lease) -> Result<(), Error> {
-        let since = Instant::now();
-        let before = self.driver.old_transactions(self.s)?;
-        loop {
-            let now = self.driver.old_transactions(self.s)?;
-            let left: Vec<&String> = before.iter().filter(|old| now.contains(old)).collect();
-            if left.is_empty() {
-                return Ok(());
-            }
-            if since.elapsed() >= self.options.snapshot_wait {
-                let names: Vec<&str> = left.into_iter().map(String::as_str).collect();
-                return Err(Error::OldSnapshots {
-                    blockers: names.join(", "),
-                });
-            }
-            self.in_transaction(lease, |_| Ok(()))?;
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
 }
 
 type Tools<'t> = (
@@ -186,6 +159,7 @@ type Tools<'t> = (
 fn work(
     s: &mut dyn Session,
     (driver, ledger, facts): Tools<'_>,
+    step: Step,
     piece: &Work,
 ) -> Result<(), Error> {
     use crate::error::While;
@@ -202,6 +176,7 @@ fn work(
             }
             Ok(())
         }
+        Work::Intact(triggers) => super::intact::check(s, driver, &facts.table, step, triggers),
         Work::Freeze => facts
             .changes
             .iter()

@@ -49,7 +49,8 @@ impl Runner<'_> {
             };
             let lock = runner.rules.ddl_lock();
             let action = Action::new(Step::Contract, "change the empty table", kind, lock, work);
-            runner.run(lease, &facts, &[action])?;
+            let barrier = cx.barrier(Step::Contract, Phase::Contracted);
+            runner.run(lease, &facts, &[action, barrier])?;
             Ok(runner.position()?.stage)
         })
     }

@@ -46,6 +46,19 @@ impl Position {
         }
     }
 
+    /// Whether nobody acts on a phase before this one any more, as far as the ledger knows.
+    pub(crate) fn settled(&self) -> bool {
+        self.row.as_ref().is_none_or(|row| row.settled)
+    }
+
+    /// Whether the step has anything left to do, the waiting behind what it published included.
+    pub(crate) fn unfinished(&self, step: Step) -> bool {
+        // what a release published that knew of no barrier is waited for by the next step only
+        let published = self.row.as_ref().is_some_and(|row| row.published > 0);
+        let its_phase = step.publishes() == Some(self.stage.phase);
+        self.pending(step) || (its_phase && published && !self.settled())
+    }
+
     /// Refuses a definition other than the one that was expanded.
     pub(crate) fn check_frozen(
         &self,

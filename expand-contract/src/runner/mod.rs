@@ -2,8 +2,10 @@
 
 mod action;
 mod backfill;
+mod barrier;
 mod empty;
 mod gates;
+mod intact;
 mod locate;
 mod preflight;
 mod verify;
@@ -35,7 +37,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
     pub(crate) published: &'r dyn Fn(Stage),
-    /// When this runner last published a phase.
+    /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
 }
 
@@ -168,16 +170,20 @@ impl<'r> Runner<'r> {
     /// One step, from wherever the migration stands; the stage afterwards.
     pub(crate) fn step(&mut self, step: Step) -> Result<Stage, Error> {
         let position = self.checked_position()?;
-        if !position.pending(step) {
+        if !position.unfinished(step) {
             return Ok(position.stage);
         }
         self.leased(step.as_str(), |runner, lease| {
             // again, now that nobody else moves it
             let position = runner.checked_position()?;
-            if !position.pending(step) {
+            if !position.unfinished(step) {
                 return Ok(position.stage);
             }
             runner.in_order(&position, step)?;
+            runner.settle(lease, step)?;
+            if !position.pending(step) {
+                return Ok(position.stage);
+            }
             if position.cleanup() {
                 runner.finish_rollback(lease)?;
             }
@@ -254,6 +260,8 @@ impl<'r> Runner<'r> {
                 }
                 _ => {}
             }
+            runner.settle(lease, Step::Rollback)?;
+            let facts = runner.facts()?;
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             runner.run(lease, &facts, &actions)?;
             Ok(runner.position()?.stage)
@@ -271,11 +279,15 @@ impl<'r> Runner<'r> {
     /// The actions of every step that is left in this pass. Reads only.
     pub(crate) fn plan(&mut self) -> Result<Vec<Action>, Error> {
         let position = self.checked_position()?;
-        if position.stage.phase == Phase::Contracted {
+        let unfinished = |step: &Step| position.unfinished(*step);
+        let Some(next) = Step::ALL.into_iter().find(unfinished) else {
             return Ok(Vec::new());
+        };
+        let mut out: Vec<Action> = self.unsettled(next)?.into_iter().collect();
+        if position.stage.phase == Phase::Contracted {
+            return Ok(out);
         }
         let mut facts = self.facts()?;
-        let mut out = Vec::new();
         if position.cleanup() {
             out.push(self.context(&facts).drop_new());
         }

@@ -16,7 +16,7 @@ fn a_process_registers_and_leaves<D: Db, A: App<D>, O: App<D>>() {
     assert_eq!(instance::<D>(&mut conn, "version"), "1.2.3");
     assert_eq!(
         instance::<D>(&mut conn, "migrations"),
-        "versions/tar_sha256"
+        "versions/tar_sha256\t1"
     );
     assert_eq!(instance::<D>(&mut conn, "lease_ms"), "600000");
     assert_eq!(

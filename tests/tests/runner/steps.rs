@@ -216,7 +216,8 @@ where
     let status = Users::migration().options(options).run(conn).unwrap();
     assert_eq!(
         (status.stage.phase, *actions.borrow()),
-        (Phase::Contracted, 2)
+        // it and the barrier, before and after
+        (Phase::Contracted, 4)
     );
     D::run(conn, "INSERT INTO users (id) VALUES (1)");
     assert!(

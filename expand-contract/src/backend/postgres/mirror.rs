@@ -6,8 +6,10 @@
 
 use crate::backend::mirror::{Mirror, PREFIX};
 use crate::backend::rules::Rules;
+use crate::backend::session::{Session, BIND};
+use crate::catalogue::Table;
 use crate::definition::Conversion;
-use crate::error::Error;
+use crate::error::{Error, While};
 use crate::plan::Context;
 
 use super::rules::Postgres;
@@ -183,4 +185,44 @@ pub(crate) fn drop_functions(cx: &Context<'_>) -> Vec<String> {
         })
         .map(|function| format!("DROP FUNCTION IF EXISTS {function}()"))
         .collect()
+}
+
+/// The names of the triggers.
+pub(crate) fn names(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let mut out = Vec::new();
+    for mirror in Mirror::all(cx) {
+        if mirror.consistent()?.is_none() {
+            continue;
+        }
+        let identity = mirror.change.conversion == Conversion::Identity;
+        let events: &[&str] = match identity {
+            true => &["insert", "update", "clear"],
+            false => &["insert", "update"],
+        };
+        out.extend(
+            events
+                .iter()
+                .map(|event| format!("{PREFIX}{}_{event}", mirror.tag)),
+        );
+    }
+    Ok(out)
+}
+
+/// Those that are not on the table, or do not fire for everybody's writes. A trigger's function cannot be gone while the
+/// trigger is there.
+pub(super) fn missing(
+    s: &mut dyn Session,
+    table: &Table,
+    triggers: &[String],
+) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT t.tgname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+         WHERE t.tgrelid = ({BIND}::text)::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+    );
+    let rows = s
+        .rows(&sql, &[Some(table.id.clone())])
+        .during("looking for the triggers of the safety net")?;
+    let found: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let missing = triggers.iter().filter(|name| !found.contains(name));
+    Ok(missing.cloned().collect())
 }

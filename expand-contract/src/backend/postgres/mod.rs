@@ -2,11 +2,12 @@
 
 mod catalogue;
 mod mirror;
+mod open;
 pub(crate) mod rules;
 
 use std::time::Duration;
 
-use super::driver::{Driver, Locator, Range};
+use super::driver::{Driver, Locator, Mark, Range};
 use super::rules::Rules;
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
@@ -14,21 +15,12 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::plan::{Definition, Work};
+use crate::waiting::Transaction;
 use rules::Postgres;
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres);
 
 pub(crate) struct Server;
-
-/// Every transaction of this database that may hold a snapshot, other than this connection's.
-pub(crate) fn snapshots_sql() -> String {
-    "SELECT l.virtualtransaction || ' (pid ' || coalesce(l.pid::text, 'prepared') || ')' \
-     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-     WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() \
-     AND (a.datid IS NULL OR a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())) \
-     AND coalesce(a.backend_type, '') <> 'autovacuum worker'"
-        .to_owned()
-}
 
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
@@ -121,7 +113,7 @@ impl Driver for Server {
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
-             SELECT set_config('lock_timeout', greatest(50, least(500, \
+             SELECT set_config('lock_timeout', greatest(1, least(500, \
              (SELECT setting::int / 2 FROM pg_settings WHERE name = 'deadlock_timeout')))::text, true);",
         )
         .during("setting up a transaction")
@@ -267,11 +259,23 @@ impl Driver for Server {
         })
     }
 
-    fn old_transactions(&self, s: &mut dyn Session) -> Result<Vec<String>, Error> {
-        let rows = s
-            .rows(&snapshots_sql(), &[])
-            .during("looking for open transactions")?;
-        Ok(rows.into_iter().flatten().flatten().collect())
+    fn older_transactions(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        mark: &mut Option<Mark>,
+        _snapshots: bool,
+    ) -> Result<Vec<Transaction>, Error> {
+        open::older(s, table, mark)
+    }
+
+    fn missing_triggers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        triggers: &[String],
+    ) -> Result<Vec<String>, Error> {
+        mirror::missing(s, table, triggers)
     }
 
     fn advance(

@@ -126,7 +126,6 @@ impl Postgres {
                 "ACCESS EXCLUSIVE",
                 vec![Work::Save(saved), Work::Sql(drop)],
             )
-            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -248,8 +247,16 @@ impl Rules for Postgres {
         "ACCESS SHARE"
     }
 
-    fn snapshots_sql(&self) -> Option<String> {
-        Some(super::snapshots_sql())
+    fn snapshots_sql(&self, table: &Table) -> String {
+        super::open::sql(table)
+    }
+
+    fn transactions_sql(&self, table: &Table) -> Option<String> {
+        Some(super::open::sql(table))
+    }
+
+    fn mirror_triggers(&self, cx: &Context<'_>, _retired: bool) -> Result<Vec<String>, Error> {
+        mirror::names(cx)
     }
 
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
@@ -257,7 +264,7 @@ impl Rules for Postgres {
         if cx.stage.phase == Phase::Retired {
             return Ok(self.drop_old_unique(cx, step));
         }
-        let (table, mut actions, mut work) = (cx.table.sql(), Vec::new(), Vec::new());
+        let (table, mut actions, mut work) = (cx.table.sql(), Vec::new(), cx.intact(false)?);
         for index in cx.old_indexes().filter(|index| index.unique) {
             let name = self.copy_name(&index.name, true);
             actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
@@ -296,7 +303,9 @@ impl Rules for Postgres {
             }
         }
         work.extend(sql(self.mirror_retired(cx)?));
+        actions.push(cx.late_statements(step));
         actions.push(cx.publish(step, Phase::Retired, work));
+        actions.push(cx.barrier(step, Phase::Retired));
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
     }
@@ -305,7 +314,8 @@ impl Rules for Postgres {
         let step = Step::Contract;
         let mut actions = self.drop_old_unique(cx, step);
         let table = cx.table.sql();
-        let mut work: Vec<Work> = sql(self.drop_mirror(cx)).collect();
+        let mut work = cx.intact(true)?;
+        work.extend(sql(self.drop_mirror(cx)));
         let mut renames = Vec::new();
         let schema = match &cx.table.name.schema {
             Some(schema) => format!("{}.", quote(schema)),
@@ -351,7 +361,8 @@ impl Rules for Postgres {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish.settled());
+        actions.push(publish);
+        actions.push(cx.barrier(step, Phase::Contracted));
         Ok(actions)
     }
 

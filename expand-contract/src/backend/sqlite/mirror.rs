@@ -4,7 +4,9 @@
 
 use crate::backend::mirror::{Mirror, PREFIX};
 use crate::backend::rules::Rules;
-use crate::error::Error;
+use crate::backend::session::{Session, BIND};
+use crate::catalogue::Table;
+use crate::error::{Error, While};
 use crate::plan::Context;
 
 use super::rules::Sqlite;
@@ -154,4 +156,45 @@ pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// The names of the triggers. `retired`: as [`install`] takes it.
+pub(crate) fn names(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
+    let mut events: Vec<&str> = [FORWARD, REFUSE].concat();
+    if !retired {
+        events.extend(BACKWARD);
+    }
+    let mut out = Vec::new();
+    for mirror in Mirror::all(cx) {
+        if mirror.consistent()?.is_none() {
+            continue;
+        }
+        out.extend(
+            events
+                .iter()
+                .map(|event| format!("{PREFIX}{}_{event}", mirror.tag)),
+        );
+    }
+    Ok(out)
+}
+
+/// Those that are not on the table.
+pub(super) fn missing(
+    s: &mut dyn Session,
+    table: &Table,
+    triggers: &[String],
+) -> Result<Vec<String>, Error> {
+    let master = match &table.name.schema {
+        Some(schema) => format!("{}.sqlite_master", table.dialect.quote(schema)),
+        None => "sqlite_master".to_owned(),
+    };
+    let sql = format!(
+        "SELECT name FROM {master} WHERE type = 'trigger' AND lower(tbl_name) = lower({BIND})"
+    );
+    let rows = s
+        .rows(&sql, &[Some(table.name.name.clone())])
+        .during("looking for the triggers of the safety net")?;
+    let found: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let missing = triggers.iter().filter(|name| !found.contains(name));
+    Ok(missing.cloned().collect())
 }

@@ -3,12 +3,13 @@
 mod catalogue;
 pub(crate) mod definition;
 mod mirror;
+mod open;
 pub(crate) mod rules;
 pub(crate) mod tokens;
 
 use std::time::Duration;
 
-use super::driver::{Driver, Locator, Range};
+use super::driver::{Driver, Locator, Mark, Range};
 use super::rules::Rules;
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
@@ -16,6 +17,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::plan::{Definition, Work};
+use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
 
@@ -198,8 +200,28 @@ impl Driver for File {
             })
     }
 
-    fn old_transactions(&self, _s: &mut dyn Session) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    fn older_transactions(
+        &self,
+        s: &mut dyn Session,
+        _table: &Table,
+        mark: &mut Option<Mark>,
+        snapshots: bool,
+    ) -> Result<Vec<Transaction>, Error> {
+        // Whoever writes has the one lock there is, and the transaction before this call had it: no write that began
+        // earlier is open. One that began as a reader cannot write any more once others have (SQLITE_BUSY_SNAPSHOT).
+        match snapshots {
+            true => open::older(s, mark),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    fn missing_triggers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        triggers: &[String],
+    ) -> Result<Vec<String>, Error> {
+        mirror::missing(s, table, triggers)
     }
 
     fn advance(

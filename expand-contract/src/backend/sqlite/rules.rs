@@ -45,7 +45,6 @@ impl Sqlite {
                     Work::Sql(self.drop_index(cx.table, &index.name, false)),
                 ],
             )
-            .settled()
         };
         cx.old_indexes().filter(|i| i.unique).map(one).collect()
     }
@@ -132,9 +131,16 @@ impl Rules for Sqlite {
         "database write lock, briefly"
     }
 
-    fn snapshots_sql(&self) -> Option<String> {
-        // a reader's snapshot has its own schema and its own ledger row
+    fn snapshots_sql(&self, _table: &Table) -> String {
+        super::open::CHECKPOINT.to_owned()
+    }
+
+    fn transactions_sql(&self, _table: &Table) -> Option<String> {
         None
+    }
+
+    fn mirror_triggers(&self, cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
+        mirror::names(cx, retired)
     }
 
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
@@ -142,7 +148,7 @@ impl Rules for Sqlite {
         if cx.stage.phase == Phase::Retired {
             return Ok(self.drop_old_unique(cx, step));
         }
-        let (mut actions, mut work) = (Vec::new(), Vec::new());
+        let (mut actions, mut work) = (Vec::new(), cx.intact(false)?);
         for index in cx.old_indexes().filter(|index| index.unique) {
             let name = self.copy_name(&index.name, true);
             actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
@@ -173,7 +179,9 @@ impl Rules for Sqlite {
             });
         }
         work.extend(sql(self.mirror_retired(cx)?));
+        actions.push(cx.late_statements(step));
         actions.push(cx.publish(step, Phase::Retired, work));
+        actions.push(cx.barrier(step, Phase::Retired));
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
     }
@@ -181,7 +189,8 @@ impl Rules for Sqlite {
     fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
         let step = Step::Contract;
         let mut actions = self.drop_old_unique(cx, step);
-        let mut work: Vec<Work> = sql(self.drop_mirror(cx)).collect();
+        let mut work = cx.intact(true)?;
+        work.extend(sql(self.drop_mirror(cx)));
         let mut creates = Vec::new();
         // SQLite cannot rename an index: it is built again under its own name
         for index in cx.old_indexes() {
@@ -207,7 +216,8 @@ impl Rules for Sqlite {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish.settled());
+        actions.push(publish);
+        actions.push(cx.barrier(step, Phase::Contracted));
         Ok(actions)
     }
 
