@@ -15,6 +15,7 @@ mod error;
 mod gate;
 mod ledger;
 pub mod migration;
+mod notice;
 mod options;
 pub mod phase;
 pub mod pinned;
@@ -24,6 +25,7 @@ mod rejected;
 mod repository;
 mod runner;
 mod state;
+mod stranger;
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}
 mod text;
@@ -40,12 +42,14 @@ pub use expand_contract_macros::{
 };
 pub use gate::Gate;
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
+pub use notice::{Notice, NoticeKind};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;
 pub use query::{At, AtPhase, PhaseColumn};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};
+pub use stranger::Stranger;
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 pub mod prelude {

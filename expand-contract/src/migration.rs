@@ -16,6 +16,7 @@ use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
 use crate::runner::{Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
+use crate::stranger::Stranger;
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
 /// `#[expand_contract::migrate]` implement it.
@@ -104,6 +105,8 @@ pub struct Status {
     pub runner: Option<String>,
     /// When the ledger's row changed last, as the database prints it.
     pub updated_at: Option<String>,
+    /// Who was seen to write only one of the columns, the latest first.
+    pub strangers: Vec<Stranger>,
 }
 
 /// A migration in the state that the ledger says.
@@ -437,7 +440,13 @@ fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error
         }
     }
     let snapshot = Snapshot::new(M::cell(), position.stage, dialect, old_types);
-    Ok((snapshot, status(def.id, runner.name.to_string(), position)))
+    let strangers = match &position.row {
+        Some(_) => runner.ledger.clone().strangers(runner.s)?,
+        None => Vec::new(),
+    };
+    let mut status = status(def.id, runner.name.to_string(), position);
+    status.strangers = strangers;
+    Ok((snapshot, status))
 }
 
 fn status(migration: &'static str, table: String, position: Position) -> Status {
@@ -456,6 +465,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         mismatches: row.and_then(|row| row.mismatches),
         runner: row.and_then(|row| row.runner.clone()),
         updated_at: row.map(|row| row.updated_at.clone()),
+        strangers: Vec::new(),
     }
 }
 

@@ -5,10 +5,12 @@ mod gates;
 mod lease;
 mod schema;
 mod store;
+mod strangers;
 
 pub(crate) use lease::Lease;
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
+pub(crate) use strangers::{poisoned, saw, Origin};
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
 use crate::phase::{Side, Stage};

@@ -95,7 +95,7 @@ const TABLES: [(&str, &str); 15] = [
         "id text NOT NULL, generation integer NOT NULL, side text NOT NULL, backend bigint NOT NULL, \
          application text NOT NULL, role_name text NOT NULL, writes bigint NOT NULL, \
          first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, \
-         PRIMARY KEY (id, generation, side, backend)",
+         PRIMARY KEY (id, generation, side, backend, application, role_name)",
     ),
     // rows whose other column only a Rust function can fill; a key has one row per column of the primary key
     (
@@ -233,6 +233,7 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         }
         if dialect == Dialect::Postgres {
             s.batch(GRANTS).during(context)?;
+            s.batch(&super::strangers::functions()).during(context)?;
         }
         let meta = table(dialect, "meta");
         for sql in [

@@ -24,7 +24,10 @@ impl Runner<'_> {
                 self.settle();
             }
             match &action.kind {
-                Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
+                Kind::Ddl | Kind::Publish { .. } => {
+                    self.transactional(lease, facts, action)?;
+                    self.forget_strangers(lease, action)?;
+                }
                 Kind::Outside => {
                     self.in_transaction(lease, |_| Ok(()))?;
                     self.driver.outside(self.s, &action.work)?;
@@ -66,7 +69,7 @@ impl Runner<'_> {
     }
 
     /// Waits until the grace period since the last published phase is over.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         let waited = self.since.map_or(Duration::ZERO, |since| since.elapsed());
         std::thread::sleep(self.options.grace.saturating_sub(waited));
     }
@@ -110,6 +113,7 @@ impl Runner<'_> {
     ) -> Result<(), Error> {
         let (driver, ledger) = (self.driver, self.ledger.clone());
         let gate = matches!(action.kind, Kind::Publish { .. });
+        let quiet = self.quiet_terms();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -118,6 +122,7 @@ impl Runner<'_> {
                 if !driver.lock(s, &facts.table, gate, action.lock, timeout)? {
                     return Ok(false);
                 }
+                quiet.check(s, &ledger, lease, action)?;
                 for piece in &action.work {
                     work(s, (driver, &ledger, facts), piece)?;
                 }

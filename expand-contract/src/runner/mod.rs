@@ -6,6 +6,7 @@ mod empty;
 mod gates;
 mod locate;
 mod preflight;
+mod strangers;
 mod verify;
 
 pub(crate) use locate::{locate, Position};
@@ -188,6 +189,7 @@ impl<'r> Runner<'r> {
                 Step::Verify | Step::Switch | Step::Rollback => {}
             }
             let actions = runner.context(&facts).actions(step)?;
+            runner.quiet_before(lease, &actions)?;
             runner.run(lease, &facts, &actions)?;
             runner.completed(lease, step)?;
             Ok(runner.position()?.stage)
