@@ -16,6 +16,7 @@ mod gate;
 pub mod lease;
 mod ledger;
 pub mod migration;
+mod notice;
 mod options;
 pub mod phase;
 pub mod pinned;
@@ -25,6 +26,7 @@ mod rejected;
 mod repository;
 mod runner;
 mod state;
+mod stranger;
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}
 mod text;
@@ -43,12 +45,14 @@ pub use expand_contract_macros::{
 pub use gate::Gate;
 pub use lease::Lease;
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
+pub use notice::{Notice, NoticeKind};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;
 pub use query::{At, AtPhase, PhaseColumn};
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};
+pub use stranger::Stranger;
 pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.

@@ -17,6 +17,7 @@ use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
 use crate::runner::{Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
+use crate::stranger::Stranger;
 use crate::waiting::{Instance, Override};
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
@@ -114,6 +115,8 @@ pub struct Status {
     pub instances: Vec<Instance>,
     /// The gates that were passed while they were closed.
     pub overrides: Vec<Override>,
+    /// Who was seen to write only one of the columns, the latest first.
+    pub strangers: Vec<Stranger>,
 }
 
 /// A migration in the state that the ledger says.
@@ -502,6 +505,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         settled: position.settled(),
         instances: Vec::new(),
         overrides: Vec::new(),
+        strangers: Vec::new(),
     }
 }
 
@@ -511,6 +515,7 @@ fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error>
         let registered = runner.registered()?.into_iter();
         status.instances = registered.map(|row| row.instance).collect();
         status.overrides = runner.overrides()?;
+        status.strangers = runner.ledger.clone().strangers(runner.s)?;
     }
     Ok(status)
 }

@@ -168,8 +168,13 @@ impl Options {
         self
     }
 
-    /// For how long no writer that knows only one column may have been seen before `retire` and `contract` (24 h: a
-    /// nightly job writes once a day). A writer is seen when it writes, and a reader never.
+    /// For how long no writer that knows only the old column may have been seen before `retire` and `contract`, and none
+    /// that knows only the new one before the end of a rollback from `Retired` (24 h: a nightly job writes once a day;
+    /// zero: the gate is open).
+    ///
+    /// It is counted by the database's clock, from when the writer was seen last. A writer that was never seen holds
+    /// nothing up: let at least this time pass after `expand`. It is seen when it changes a value, and a reader never is.
+    /// Who was seen is in [`Status::strangers`](crate::Status::strangers).
     #[must_use]
     pub fn quiet_period(mut self, period: Duration) -> Self {
         self.quiet_period = period;

@@ -193,6 +193,8 @@ fn options() -> Options {
         .batch_size(1_500)
         .grace(Duration::ZERO)
         .lease(Duration::from_millis(50))
+        // writers that know only the old column write all the way here
+        .quiet_period(Duration::ZERO)
 }
 
 /// The options with `point` called wherever a process is to be killed.

@@ -3,7 +3,9 @@
 //! They are installed before the phase is published and stay until a column is dropped, so that no statement of a writer
 //! that knows nothing of the migration leaves a row half written. What is common to the dialects.
 
+use crate::definition::Dialect;
 use crate::error::Error;
+use crate::ledger::Origin;
 use crate::phase::Side;
 use crate::plan::{consistency, Active, Context};
 
@@ -18,9 +20,82 @@ pub(crate) struct Mirror<'c> {
     pub(crate) tag: String,
 }
 
-/// Whether evaluating the default again gives the same value and does nothing else.
-fn is_constant(default: &str) -> bool {
-    !default.contains('(')
+/// What can be said of a row whose column may have its default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Defaulted {
+    /// There is no default at the moment: the column has what the writer gave it.
+    No,
+    /// The condition under which it has its default.
+    If(String),
+    /// Nobody can tell: each evaluation gives another value.
+    Perhaps,
+}
+
+impl Defaulted {
+    /// `column`, which has no value, or the default's, was not given by the writer: ` OR …` behind `column IS NULL`.
+    pub(crate) fn or(&self) -> String {
+        match self {
+            Defaulted::No => String::new(),
+            Defaulted::If(condition) => format!(" OR {condition}"),
+            Defaulted::Perhaps => " OR true".to_owned(),
+        }
+    }
+}
+
+/// Functions that give the same value whenever they are called in one statement, by dialect.
+const STEADY: [&str; 12] = [
+    "now",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "timezone",
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "lower",
+    "upper",
+];
+
+/// Whether evaluating the default again in the same statement gives the same value and does nothing else.
+fn is_steady(default: &str) -> bool {
+    let mut chars = default.chars().peekable();
+    // the identifier before the current place, and whether it is a type
+    let (mut word, mut is_type) = (String::new(), false);
+    while let Some(c) = chars.next() {
+        match c {
+            // a literal; a quote inside it begins another one
+            '\'' => {
+                chars.by_ref().find(|c| *c == '\'');
+                (word, is_type) = (String::new(), false);
+            }
+            '(' => {
+                let steady = word.is_empty()
+                    || is_type
+                    || STEADY.iter().any(|name| name.eq_ignore_ascii_case(&word));
+                if !steady {
+                    return false;
+                }
+                (word, is_type) = (String::new(), false);
+            }
+            ':' => (word, is_type) = (String::new(), true),
+            // a quoted or qualified name may be anything
+            '"' | '.' if !word.starts_with(|c: char| c.is_ascii_digit()) && !is_type => {
+                word = "?".to_owned();
+            }
+            c if c.is_alphanumeric() || c == '_' || c == '?' => word.push(c),
+            // `timestamp without time zone`, `character varying (40)`: a type may have several words
+            c if c.is_whitespace() && (is_type || word.is_empty()) => {}
+            c if c.is_whitespace() => {
+                if chars.peek() != Some(&'(') {
+                    word.clear();
+                }
+            }
+            _ => (word, is_type) = (String::new(), false),
+        }
+    }
+    true
 }
 
 impl<'c> Mirror<'c> {
@@ -37,6 +112,14 @@ impl<'c> Mirror<'c> {
                 tag: format!("{:08x}", crate::ledger::hash(&unique) & 0xffff_ffff),
             }
         })
+    }
+
+    /// The migration as the ledger's statements want it. `id`: its id as a literal.
+    pub(crate) fn origin<'o>(&self, id: &'o str) -> Origin<'o> {
+        Origin {
+            id,
+            generation: self.cx.def.generation,
+        }
     }
 
     fn quote(&self, row: &str, column: &str) -> String {
@@ -65,24 +148,42 @@ impl<'c> Mirror<'c> {
         self.cx.convert(self.change, Side::New, &self.new("NEW"))
     }
 
-    /// The old column has its default: what a writer that names only the new one gives it. None once `retire` moved it.
-    pub(crate) fn old_is_default(&self, retired: bool) -> Option<String> {
-        let default = self.change.frozen.default.as_deref()?;
-        (!retired && is_constant(default)).then(|| self.same_old(&self.old("NEW"), default))
+    /// Whether the old column has its default: what a writer that names only the new one gives it. Not once `retire` moved
+    /// the default.
+    pub(crate) fn old_defaulted(&self, retired: bool) -> Defaulted {
+        match self.change.frozen.default.as_deref() {
+            Some(default) if !retired && is_steady(default) => {
+                Defaulted::If(self.same_old(&self.old("NEW"), default))
+            }
+            Some(_) if !retired => Defaulted::Perhaps,
+            _ => Defaulted::No,
+        }
     }
 
-    /// The new column has the default that `retire` moved to it.
-    pub(crate) fn new_is_default(&self, retired: bool) -> Result<Option<String>, Error> {
+    /// Whether the new column has the default that `retire` moved to it.
+    pub(crate) fn new_defaulted(&self, retired: bool) -> Result<Defaulted, Error> {
         let default = match self.change.frozen.default.as_deref() {
-            Some(default) if retired && is_constant(default) => default,
-            _ => return Ok(None),
+            Some(default) if retired => default,
+            _ => return Ok(Defaulted::No),
         };
+        if !is_steady(default) {
+            return Ok(Defaulted::Perhaps);
+        }
         let converted = self
             .cx
-            .convert(self.change, Side::Old, &format!("({default})"))?;
-        converted
-            .map(|default| self.same_new(&self.new("NEW"), &default))
-            .transpose()
+            .convert(self.change, Side::Old, &self.typed(default))?;
+        Ok(match converted {
+            Some(default) => Defaulted::If(self.same_new(&self.new("NEW"), &default)?),
+            None => Defaulted::No,
+        })
+    }
+
+    // the default as a value of the old column: what the conversion expects
+    fn typed(&self, default: &str) -> String {
+        match self.cx.table.dialect {
+            Dialect::Postgres => format!("({default})::{}", self.change.frozen.old_type),
+            Dialect::Sqlite => format!("({default})"),
+        }
     }
 
     /// `NEW.new ≡ up(NEW.old)`, a value that became NULL on the way included; none if only Rust can tell.
@@ -91,6 +192,20 @@ impl<'c> Mirror<'c> {
         self.up()?
             .map(|up| self.same_new(&self.new("NEW"), &up))
             .transpose()
+    }
+
+    /// `NEW.new ≡ up(NEW.old)`, without values that became NULL on the way; none if only Rust can tell.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn forward(&self) -> Result<Option<String>, Error> {
+        let (old, new) = (self.old("NEW"), self.new("NEW"));
+        let same = self.up()?.map(|up| self.same_new(&new, &up)).transpose()?;
+        Ok(same.map(|same| format!("({same} AND ({new} IS NOT NULL OR {old} IS NULL))")))
+    }
+
+    /// `NEW.old ≡ down(NEW.new)`; none if only Rust can tell.
+    pub(crate) fn backward(&self) -> Result<Option<String>, Error> {
+        let down = self.down()?;
+        Ok(down.map(|down| self.same_old(&self.old("NEW"), &down)))
     }
 
     fn same_old(&self, left: &str, right: &str) -> String {
@@ -132,5 +247,45 @@ impl<'c> Mirror<'c> {
             &forward,
             &backward,
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_steady;
+
+    #[test]
+    fn defaults_that_can_be_asked_again() {
+        for default in [
+            "'n/a (none)'::text",
+            "'it''s (x)'",
+            "0",
+            "(-1)",
+            "'-1'::integer",
+            "1.5::double precision",
+            "'x'::character varying(40)",
+            "'2020-01-01'::timestamp(3) without time zone",
+            "CURRENT_TIMESTAMP",
+            "now()",
+            "(now() + '1 day'::interval)",
+            "timezone('utc'::text, now())",
+            "datetime('now')",
+            "lower('A'::text)",
+            "NULL::numeric(10,2)",
+        ] {
+            assert!(is_steady(default), "{default}");
+        }
+        for default in [
+            "nextval('s'::regclass)",
+            "gen_random_uuid()",
+            "(random() * (10)::double precision)",
+            "hex(randomblob(16))",
+            "clock_timestamp()",
+            "public.now()",
+            "\"now\"()",
+            "upper(app.code())",
+        ] {
+            assert!(!is_steady(default), "{default}");
+        }
     }
 }

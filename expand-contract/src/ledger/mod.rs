@@ -7,12 +7,14 @@ mod instances;
 mod lease;
 mod schema;
 mod store;
+mod strangers;
 
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
+pub(crate) use strangers::{poisoned, saw, Origin};
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
 use crate::phase::{Side, Stage};

@@ -95,7 +95,7 @@ const TABLES: [(&str, &str); 15] = [
         "id text NOT NULL, generation integer NOT NULL, side text NOT NULL, backend bigint NOT NULL, \
          application text NOT NULL, role_name text NOT NULL, writes bigint NOT NULL, \
          first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, \
-         PRIMARY KEY (id, generation, side, backend)",
+         PRIMARY KEY (id, generation, side, backend, application, role_name)",
     ),
     // rows whose other column only a Rust function can fill; a key has one row per column of the primary key
     (
@@ -120,13 +120,14 @@ const TABLES: [(&str, &str); 15] = [
 ];
 
 /// Columns that came after their table: its name, the column's, its definition, the version that brought it.
-const COLUMNS: [(&str, &str, &str, u32); 4] = [
+const COLUMNS: [(&str, &str, &str, u32); 5] = [
     ("meta", "readable_by", "integer NOT NULL DEFAULT 1", 2),
     ("meta", "epoch", "bigint NOT NULL DEFAULT 0", 2),
     // the ledger's epoch at which the phase was published: what an instance acknowledges
     ("migrations", "published", "bigint NOT NULL DEFAULT 0", 2),
     // every instance has acknowledged it, or was found to have expired
     ("migrations", "settled", "integer NOT NULL DEFAULT 0", 2),
+    ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
 ];
 
 /// What the ledger says of itself.
@@ -240,6 +241,7 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         }
         if dialect == Dialect::Postgres {
             s.batch(GRANTS).during(context)?;
+            s.batch(&super::strangers::functions()).during(context)?;
         }
         let meta = table(dialect, "meta");
         for sql in [

@@ -27,6 +27,8 @@ pub(crate) struct Row {
     pub(crate) published: i64,
     /// No instance acts on an earlier phase any more.
     pub(crate) settled: bool,
+    /// The step that published the phase; none where an older release did.
+    pub(crate) published_by: Option<Step>,
 }
 
 /// One migration's part of the ledger.
@@ -119,15 +121,19 @@ impl Ledger {
             return Ok(None);
         };
         // a ledger that an older release keeps has not got them yet
-        let (published, settled) = match meta.version {
-            ..2 => ("'0'", "'0'"),
-            _ => ("CAST(published AS text)", "CAST(settled AS text)"),
+        let (published, settled, published_by) = match meta.version {
+            ..2 => ("'0'", "'0'", "''"),
+            _ => (
+                "CAST(published AS text)",
+                "CAST(settled AS text)",
+                "published_by",
+            ),
         };
         let sql = format!(
             "SELECT CAST(generation AS text), CAST(pass AS text), phase, CAST(old_incomplete AS text), \
              CAST(cleanup AS text), CAST(epoch AS text), definition_hash, reads, writes, CAST(backfilled AS text), \
              CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text), \
-             {published}, {settled} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
+             {published}, {settled}, {published_by} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
             self.table("migrations"),
             self.def.generation
         );
@@ -161,6 +167,7 @@ impl Ledger {
             updated_at: row.text(),
             published: row.number()?,
             settled: row.flag()?,
+            published_by: row.text().parse().ok(),
         }))
     }
 
@@ -198,7 +205,7 @@ impl Ledger {
         s: &mut dyn Session,
         lease: &Lease,
         name: &str,
-        to: Stage,
+        (step, to): (Step, Stage),
         (old_incomplete, cleanup): (bool, bool),
     ) -> Result<(), Error> {
         let migrations = self.table("migrations");
@@ -223,8 +230,8 @@ impl Ledger {
         let published = format!("(SELECT max(epoch) FROM {meta})");
         let sql = format!(
             "INSERT INTO {migrations} (id, table_name, phase, definition, definition_hash, reads, writes, runner, \
-             generation, pass, old_incomplete, cleanup, epoch, published, settled) \
-             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, {}, {}, 1, {published}, 0) \
+             published_by, generation, pass, old_incomplete, cleanup, epoch, published, settled) \
+             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {}, {}, {}, 1, {published}, 0) \
              ON CONFLICT (id, generation) DO UPDATE SET table_name = excluded.table_name, phase = excluded.phase, \
              definition = excluded.definition, definition_hash = excluded.definition_hash, reads = excluded.reads, \
              writes = excluded.writes, runner = excluded.runner, pass = excluded.pass, {proofs}\
@@ -246,6 +253,7 @@ impl Ledger {
             text(&join(&reads(self.def, to))),
             text(&join(&writes(self.def, to))),
             text(&lease.holder),
+            text(step.as_str()),
         ];
         s.execute(&sql, &binds).during("publishing the phase")?;
         Ok(())

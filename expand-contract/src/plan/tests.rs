@@ -138,7 +138,9 @@ fn the_new_column_comes_without_constraints_and_in_the_transaction_that_publishe
         for sql in net {
             assert!(
                 sql.starts_with("CREATE TRIGGER \"~expand_contract_")
-                    || sql.starts_with("CREATE OR REPLACE FUNCTION expand_contract."),
+                    || sql.starts_with("CREATE OR REPLACE FUNCTION expand_contract.")
+                    || sql.starts_with("REVOKE ALL ON FUNCTION expand_contract.")
+                    || sql.starts_with("SELECT pg_catalog.set_config('search_path'"),
                 "{dialect}: {sql}"
             );
         }

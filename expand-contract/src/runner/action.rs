@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Facts, Runner};
+use super::{strangers, Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::ledger::Lease;
 use crate::options::{ActionEvent, Moment};
-use crate::phase::Step;
+use crate::phase::{Phase, Side, Step};
 use crate::plan::{Action, Kind, Work};
 
 impl Runner<'_> {
@@ -103,6 +103,7 @@ impl Runner<'_> {
     ) -> Result<(), Error> {
         let (driver, ledger) = (self.driver, self.ledger.clone());
         let gate = matches!(action.kind, Kind::Publish { .. });
+        let quiet = self.quiet_terms();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -111,6 +112,7 @@ impl Runner<'_> {
                 if !driver.lock(s, &facts.table, gate, action.lock, timeout)? {
                     return Ok(false);
                 }
+                quiet.check(s, &ledger, lease, action)?;
                 for piece in &action.work {
                     work(s, (driver, &ledger, facts), action.step, piece)?;
                 }
@@ -122,7 +124,12 @@ impl Runner<'_> {
                 } = action.kind
                 {
                     let name = facts.table.name.to_string();
-                    ledger.publish(s, lease, &name, to, (old_incomplete, cleanup))?;
+                    let what = (action.step, to);
+                    ledger.publish(s, lease, &name, what, (old_incomplete, cleanup))?;
+                    if matches!(to.phase, Phase::Original | Phase::Contracted) && !cleanup {
+                        // evidence belongs to the columns of one expand
+                        strangers::forget(s, &ledger, &[Side::Old, Side::New])?;
+                    }
                 }
                 Ok(true)
             })?;

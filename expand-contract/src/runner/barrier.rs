@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Facts, Runner};
+use super::{strangers, Facts, Runner};
 use crate::backend::driver::Mark;
 use crate::error::Error;
 use crate::gate::Gate;
@@ -99,8 +99,12 @@ impl Runner<'_> {
         // last, so that a transaction which a statement on its way has begun counts as well
         let limit = self.options.barrier_wait;
         self.await_transactions(lease, facts, step, limit, false)?;
-        let ledger = self.ledger.clone();
+        let (ledger, row) = (self.ledger.clone(), self.position()?.row);
         self.in_transaction(lease, |s| {
+            // once: what is seen behind the barrier counts
+            if let Some(row) = row.as_ref().filter(|row| !row.settled) {
+                strangers::forget(s, &ledger, strangers::begins_anew(row))?;
+            }
             ledger.settled(s)?;
             ledger.record(s, lease, step, &action.name)
         })

@@ -8,6 +8,13 @@ use crate::ledger::Lease;
 use crate::phase::Step;
 
 impl Runner<'_> {
+    /// The operator's reason for passing the gate, where one was given.
+    pub(super) fn named(&self, gate: Gate) -> Option<String> {
+        let mut overrides = self.options.overrides.iter();
+        let named = overrides.find(|(named, _)| *named == gate);
+        named.map(|(_, reason)| reason.clone())
+    }
+
     /// The gate is closed because of `found`; goes on only if the operator has named it.
     pub(crate) fn closed(
         &mut self,
@@ -17,12 +24,7 @@ impl Runner<'_> {
         found: String,
         remedy: &str,
     ) -> Result<(), Error> {
-        let named = self
-            .options
-            .overrides
-            .iter()
-            .find(|(named, _)| *named == gate);
-        let Some((_, reason)) = named.cloned() else {
+        let Some(reason) = self.named(gate) else {
             return Err(Error::GateClosed {
                 step,
                 gate,

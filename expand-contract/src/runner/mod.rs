@@ -8,6 +8,7 @@ mod gates;
 mod intact;
 mod locate;
 mod preflight;
+mod strangers;
 mod verify;
 
 pub(crate) use action::backoff;
@@ -195,6 +196,7 @@ impl<'r> Runner<'r> {
                 Step::Verify | Step::Switch | Step::Rollback => {}
             }
             let actions = runner.context(&facts).actions(step)?;
+            runner.quiet_before(lease, &actions)?;
             runner.run(lease, &facts, &actions)?;
             runner.completed(lease, step)?;
             Ok(runner.position()?.stage)

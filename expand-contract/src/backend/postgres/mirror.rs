@@ -4,167 +4,305 @@
 //! other (manual, *CREATE TRIGGER*). Triggers of one kind fire in the order of their names, so a name that sorts behind
 //! every ASCII name sees what other triggers made of the row.
 
-use crate::backend::mirror::{Mirror, PREFIX};
+use crate::backend::mirror::{Defaulted, Mirror, PREFIX};
 use crate::backend::rules::Rules;
 use crate::backend::session::{Session, BIND};
 use crate::catalogue::Table;
-use crate::definition::Conversion;
+use crate::definition::{Conversion, Dialect};
 use crate::error::{Error, While};
+use crate::ledger;
+use crate::phase::Side;
 use crate::plan::Context;
 
 use super::rules::Postgres;
 
-/// The setting that tells the triggers of the library's own copying.
-pub(crate) const COPYING: &str = "expand_contract.copying";
+/// Not the library's own copying, which says so by a setting of its transaction.
+const NOT_COPYING: &str =
+    "pg_catalog.current_setting('expand_contract.copying', true) IS DISTINCT FROM 'on'";
 
-fn functions(mirror: &Mirror<'_>) -> [String; 2] {
-    ["insert", "update"].map(|event| format!("expand_contract.\"mirror_{}_{event}\"", mirror.tag))
+fn functions(mirror: &Mirror<'_>) -> [String; 3] {
+    ["insert", "update", "clear"]
+        .map(|event| format!("expand_contract.\"mirror_{}_{event}\"", mirror.tag))
 }
 
 fn triggers(mirror: &Mirror<'_>) -> [String; 3] {
     ["insert", "update", "clear"].map(|event| format!("\"{PREFIX}{}_{event}\"", mirror.tag))
 }
 
-/// Statements that install the triggers, or (`replace`) put other functions under them.
-///
-/// `best_effort`: nobody reads the old column any more, so a new value that does not convert leaves it NULL instead of
-/// failing the statement.
-pub(crate) fn install(
-    cx: &Context<'_>,
-    best_effort: bool,
-    replace: bool,
-) -> Result<Vec<String>, Error> {
-    let table = cx.table.sql();
-    let mut out = Vec::new();
-    for mirror in Mirror::all(cx) {
+/// When a mirror is put in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// With the new column.
+    Expand,
+    /// Nobody reads the old column any more, and the new one has the default: a new value that does not convert leaves
+    /// the old column NULL instead of failing its writer, and to write only the new column is what all code does.
+    Retire,
+    /// Back from there.
+    Back,
+}
+
+/// The pieces of a change's functions and conditions.
+struct Parts<'m> {
+    mirror: &'m Mirror<'m>,
+    old: String,
+    new: String,
+    up: String,
+    down: String,
+    consistent: String,
+    retired: bool,
+}
+
+impl<'m> Parts<'m> {
+    fn of(mirror: &'m Mirror<'m>, when: When) -> Result<Option<Self>, Error> {
         let (Some(up), Some(down), Some(consistent)) =
             (mirror.up()?, mirror.down()?, mirror.consistent()?)
         else {
-            continue;
+            return Ok(None);
         };
-        let (old, new) = (mirror.old("NEW"), mirror.new("NEW"));
-        let (old_kept, new_kept) = (mirror.old_kept(), mirror.new_kept()?);
-        let identity = mirror.change.conversion == Conversion::Identity;
+        Ok(Some(Parts {
+            mirror,
+            old: mirror.old("NEW"),
+            new: mirror.new("NEW"),
+            up,
+            down,
+            consistent,
+            retired: when == When::Retire,
+        }))
+    }
 
-        // a value that does not convert must not fail a writer that knows nothing: it is found by `verify`
-        let forward = if identity {
-            format!("{new} := {up};")
-        } else {
-            format!("BEGIN {new} := {up}; EXCEPTION WHEN OTHERS THEN {new} := NULL; END;")
+    fn identity(&self) -> bool {
+        self.mirror.change.conversion == Conversion::Identity
+    }
+
+    fn saw(&self, side: Side) -> String {
+        // from `Retired` on all code writes only the new column
+        if self.retired && side == Side::New {
+            return String::new();
+        }
+        let id = Postgres.literal(self.mirror.cx.def.id);
+        ledger::saw(Dialect::Postgres, self.mirror.origin(&id), side)
+    }
+
+    // A value that does not convert must not fail a writer that knows nothing: the row goes on record, and `verify` finds
+    // it.
+    fn to_new(&self) -> String {
+        let (new, up) = (&self.new, &self.up);
+        if self.identity() {
+            return format!("{new} := {up};");
+        }
+        let id = Postgres.literal(self.mirror.cx.def.id);
+        let keys = &self.mirror.cx.table.cursor;
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|key| format!("NEW.{}::text", key.sql))
+            .collect();
+        let key = match keys.as_slice() {
+            [one] => one.clone(),
+            many => format!("'(' || concat_ws(', ', {}) || ')'", many.join(", ")),
         };
-        let backward = if best_effort && !identity {
+        let poisoned = ledger::poisoned(Dialect::Postgres, self.mirror.origin(&id), &key, None);
+        format!("BEGIN {new} := {up}; EXCEPTION WHEN OTHERS THEN {new} := NULL; {poisoned} END;")
+    }
+
+    fn to_old(&self) -> String {
+        let (old, down) = (&self.old, &self.down);
+        if self.retired && !self.identity() {
             format!("BEGIN {old} := {down}; EXCEPTION WHEN OTHERS THEN {old} := NULL; END;")
         } else {
             format!("{old} := {down};")
-        };
-        // an INSERT that names only one column comes with the other one's default
-        let only_old = match mirror.new_is_default(best_effort)? {
-            Some(is_default) => format!("{new} IS NULL OR ({old} IS NOT NULL AND {is_default})"),
-            None => format!("{new} IS NULL"),
-        };
-        let only_new = match mirror.old_is_default(best_effort) {
-            Some(is_default) => format!("{old} IS NULL OR {is_default}"),
-            None => format!("{old} IS NULL"),
-        };
-        // what is consistent is left alone; to ask that can raise where the old value does not convert
-        let unless_consistent = |then: &str, otherwise: &str| {
-            if identity {
-                then.to_owned()
-            } else {
-                format!("BEGIN IF NOT {consistent} THEN {then} END IF; EXCEPTION WHEN OTHERS THEN {otherwise} END;")
-            }
-        };
-        let forward_update =
-            unless_consistent(&format!("{new} := {up};"), &format!("{new} := NULL;"));
-        let backward_update = unless_consistent(&backward, &backward);
-        let refuse = format!(
+        }
+    }
+
+    // `leave`: what a dual-writer leaves behind that fills one side of a row the copy has not come to. What is consistent
+    // is left alone; to ask can raise where what is there does not convert.
+    fn unless(&self, leave: &str, write: &str) -> String {
+        if self.identity() {
+            // the trigger's condition has asked already
+            return write.to_owned();
+        }
+        format!(
+            "BEGIN IF {leave} THEN RETURN NEW; END IF; IF NOT {} THEN {write} END IF; \
+             EXCEPTION WHEN OTHERS THEN {write} END;",
+            self.consistent
+        )
+    }
+
+    fn refuse(&self) -> String {
+        let change = self.mirror.change;
+        format!(
             "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = {}, HINT = {};",
             Postgres.literal(&format!(
                 "columns {} and {} of {} were given values that do not belong together",
-                mirror.change.from, mirror.change.to, cx.table.name
+                change.from, change.to, self.mirror.cx.table.name
             )),
             Postgres.literal("write one of the two, or both through expand-contract")
-        );
+        )
+    }
 
-        let [on_insert, on_update] = functions(&mirror);
-        out.push(function(
-            &on_insert,
-            &format!(
-                "IF {only_old} THEN {forward} ELSIF {only_new} THEN {backward} ELSE {refuse} END IF;"
+    fn on_insert(&self, new_defaulted: &Defaulted) -> String {
+        let (old, new) = (&self.old, &self.new);
+        // an INSERT that names only one column comes with the other one's default
+        let only_old = match new_defaulted {
+            Defaulted::No => format!("{new} IS NULL"),
+            defaulted => format!(
+                "{new} IS NULL OR ({old} IS NOT NULL AND (false{}))",
+                defaulted.or()
             ),
-        ));
-        out.push(function(
-            &on_update,
-            &format!(
-                "IF NOT {old_kept} AND NOT {new_kept} THEN {refuse} \
-                 ELSIF NOT {old_kept} THEN {forward_update} \
-                 ELSE {backward_update} END IF;"
-            ),
-        ));
-        if replace {
-            continue;
-        }
-
-        let [insert, update, clear] = triggers(&mirror);
-        let (when_insert, when_update) = if identity {
-            (
-                format!("NOT {consistent}"),
-                format!("NOT {consistent} AND NOT ({old_kept} AND {new_kept})"),
-            )
-        } else {
-            // no conversion of a one-sided write here: it could raise, and nothing could catch that
-            (
-                format!(
-                    "CASE WHEN {old} IS NULL AND {new} IS NULL THEN false \
-                     WHEN {old} IS NULL OR {new} IS NULL THEN true ELSE NOT {consistent} END"
-                ),
-                format!(
-                    "CASE WHEN {old_kept} AND {new_kept} THEN false \
-                     WHEN {old_kept} OR {new_kept} THEN \
-                     pg_catalog.current_setting('{COPYING}', true) IS DISTINCT FROM 'on' \
-                     ELSE NOT {consistent} END"
-                ),
-            )
         };
-        out.push(format!(
-            "CREATE TRIGGER {insert} BEFORE INSERT ON {table} FOR EACH ROW WHEN ({when_insert}) \
-             EXECUTE FUNCTION {on_insert}()"
-        ));
-        out.push(format!(
-            "CREATE TRIGGER {update} BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when_update}) \
-             EXECUTE FUNCTION {on_update}()"
-        ));
-        if identity {
-            // NULL written to the new column only, on a row that was not copied yet, changes nothing that the trigger
-            // above could see
-            let column = cx.table.dialect.quote(mirror.change.to);
-            out.push(format!(
-                "CREATE TRIGGER {clear} BEFORE UPDATE OF {column} ON {table} FOR EACH ROW \
-                 WHEN ({new} IS NULL AND {} IS NULL AND {old} IS NOT NULL AND {old_kept}) \
-                 EXECUTE FUNCTION {}()",
-                mirror.new("OLD"),
-                clear_function(&mirror),
-            ));
-            out.insert(
-                out.len() - 3,
-                function(&clear_function(&mirror), &format!("{old} := NULL;")),
-            );
+        let only_new = format!(
+            "{old} IS NULL{}",
+            self.mirror.old_defaulted(self.retired).or()
+        );
+        // with a default the condition of the trigger did not ask
+        let consistent = match (self.identity(), new_defaulted) {
+            (false, Defaulted::If(_) | Defaulted::Perhaps) => format!(
+                "IF {old} IS NOT NULL AND {new} IS NOT NULL THEN \
+                 BEGIN IF {} THEN RETURN NEW; END IF; EXCEPTION WHEN OTHERS THEN NULL; END; END IF; ",
+                self.consistent
+            ),
+            _ => String::new(),
+        };
+        format!(
+            "{consistent}IF {only_old} THEN {} {} ELSIF {only_new} THEN {} {} ELSE {} END IF;",
+            self.to_new(),
+            self.saw(Side::Old),
+            self.to_old(),
+            self.saw(Side::New),
+            self.refuse()
+        )
+    }
+
+    fn on_update(&self) -> Result<String, Error> {
+        let (old_kept, new_kept) = (self.mirror.old_kept(), self.mirror.new_kept()?);
+        let (forward, backward) = (
+            self.mirror.forward()?.unwrap_or_default(),
+            self.mirror.backward()?.unwrap_or_default(),
+        );
+        Ok(format!(
+            "IF NOT {old_kept} AND NOT {new_kept} THEN {} \
+             ELSIF NOT {old_kept} THEN {} {} ELSE {} {} END IF;",
+            self.refuse(),
+            self.unless(&backward, &self.to_new()),
+            self.saw(Side::Old),
+            self.unless(&forward, &self.to_old()),
+            self.saw(Side::New),
+        ))
+    }
+
+    // NULL written to the new column only, on a row that was not copied yet: changes nothing that could be seen
+    fn on_clear(&self) -> String {
+        let old = &self.old;
+        let write = format!("{old} := NULL; {}", self.saw(Side::New));
+        if self.identity() {
+            return write;
         }
+        // where the old value does not convert, NULL is what a dual-writer has read
+        format!(
+            "BEGIN IF ({}) IS NOT NULL THEN {write} END IF; EXCEPTION WHEN OTHERS THEN NULL; END;",
+            self.up
+        )
+    }
+
+    fn when_insert(&self, new_defaulted: &Defaulted) -> String {
+        let (old, new, consistent) = (&self.old, &self.new, &self.consistent);
+        if self.identity() {
+            return format!("NOT {consistent}");
+        }
+        // no conversion of a one-sided write here: it could raise, and nothing could catch that
+        let defaulted = match new_defaulted {
+            Defaulted::No => String::new(),
+            Defaulted::If(condition) => format!("WHEN {condition} THEN true "),
+            Defaulted::Perhaps => "WHEN true THEN true ".to_owned(),
+        };
+        format!(
+            "CASE WHEN {old} IS NULL AND {new} IS NULL THEN false \
+             WHEN {old} IS NULL OR {new} IS NULL THEN true {defaulted}ELSE NOT {consistent} END"
+        )
+    }
+
+    fn when_update(&self) -> Result<String, Error> {
+        let (old_kept, new_kept) = (self.mirror.old_kept(), self.mirror.new_kept()?);
+        let consistent = &self.consistent;
+        Ok(if self.identity() {
+            format!("NOT {consistent} AND NOT ({old_kept} AND {new_kept})")
+        } else {
+            format!(
+                "CASE WHEN {old_kept} AND {new_kept} THEN false \
+                 WHEN {old_kept} OR {new_kept} THEN {NOT_COPYING} ELSE NOT {consistent} END"
+            )
+        })
+    }
+
+    fn when_clear(&self) -> String {
+        format!(
+            "{} IS NULL AND {} IS NULL AND {} IS NOT NULL AND {} AND {NOT_COPYING}",
+            self.new,
+            self.mirror.new("OLD"),
+            self.old,
+            self.mirror.old_kept(),
+        )
+    }
+}
+
+/// Statements that install the triggers, or put others in their places.
+pub(crate) fn install(cx: &Context<'_>, when: When) -> Result<Vec<String>, Error> {
+    let table = cx.table.sql();
+    let mut out = Vec::new();
+    for mirror in Mirror::all(cx) {
+        let Some(parts) = Parts::of(&mirror, when)? else {
+            continue;
+        };
+        let new_defaulted = mirror.new_defaulted(parts.retired)?;
+        let bodies = [
+            parts.on_insert(&new_defaulted),
+            parts.on_update()?,
+            parts.on_clear(),
+        ];
+        for (name, body) in functions(&mirror).iter().zip(bodies) {
+            out.extend(function(name, &body));
+        }
+        let events = [
+            ("INSERT".to_owned(), parts.when_insert(&new_defaulted)),
+            ("UPDATE".to_owned(), parts.when_update()?),
+            (
+                format!("UPDATE OF {}", cx.table.dialect.quote(mirror.change.to)),
+                parts.when_clear(),
+            ),
+        ];
+        let names = triggers(&mirror).into_iter().zip(functions(&mirror));
+        for ((trigger, function), (event, condition)) in names.zip(events) {
+            if when != When::Expand {
+                out.push(format!("DROP TRIGGER IF EXISTS {trigger} ON {table}"));
+            }
+            out.push(format!(
+                "CREATE TRIGGER {trigger} BEFORE {event} ON {table} FOR EACH ROW WHEN ({condition}) \
+                 EXECUTE FUNCTION {function}()"
+            ));
+        }
+    }
+    if !out.is_empty() {
+        out.insert(0, SEARCH_PATH.to_owned());
     }
     Ok(out)
 }
 
-fn clear_function(mirror: &Mirror<'_>) -> String {
-    format!("expand_contract.\"mirror_{}_clear\"", mirror.tag)
-}
+/// The functions run with the operator's rights: a writer's temporary types must not be found before the real ones, as
+/// they are where the path does not name their schema (manual, *CREATE FUNCTION*, "Writing SECURITY DEFINER Functions
+/// Safely").
+const SEARCH_PATH: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', \
+     nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true)";
 
-fn function(name: &str, body: &str) -> String {
+fn function(name: &str, body: &str) -> [String; 2] {
     // with the rights of whoever runs the migration: a writer needs none on what the conversion reads
-    format!(
-        "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-         SET search_path FROM CURRENT AS {}",
-        Postgres.literal(&format!("BEGIN {body} RETURN NEW; END"))
-    )
+    [
+        format!(
+            "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path FROM CURRENT AS {}",
+            Postgres.literal(&format!("BEGIN {body} RETURN NEW; END"))
+        ),
+        // nobody needs it for a trigger that is there
+        format!("REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"),
+    ]
 }
 
 /// Statements that drop the triggers: before anything that they name.
@@ -179,10 +317,7 @@ pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
 /// Statements that drop the functions: behind the columns, so that no statement still under way misses them.
 pub(crate) fn drop_functions(cx: &Context<'_>) -> Vec<String> {
     Mirror::all(cx)
-        .flat_map(|mirror| {
-            let [insert, update] = functions(&mirror);
-            [insert, update, clear_function(&mirror)]
-        })
+        .flat_map(|mirror| functions(&mirror))
         .map(|function| format!("DROP FUNCTION IF EXISTS {function}()"))
         .collect()
 }

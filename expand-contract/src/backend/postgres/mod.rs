@@ -107,9 +107,10 @@ impl Driver for Server {
 
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error> {
         // One text form for keys whoever runs, no sequential plans on tables that were never analysed, and a lock
-        // wait that ends before the deadlock detector of an application's transaction wakes up.
+        // wait that ends before the deadlock detector of an application's transaction wakes up. Whatever the default is:
+        // what a runner reads must not make a serializable transaction of the application fail.
         s.batch(
-            "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \

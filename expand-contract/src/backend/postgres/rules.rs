@@ -427,15 +427,15 @@ impl Rules for Postgres {
     }
 
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, false, false)
+        mirror::install(cx, mirror::When::Expand)
     }
 
     fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, true, true)
+        mirror::install(cx, mirror::When::Retire)
     }
 
     fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, false, true)
+        mirror::install(cx, mirror::When::Back)
     }
 
     fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String> {

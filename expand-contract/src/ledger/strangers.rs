@@ -1,0 +1,306 @@
+//! Evidence of writers that know only one of the columns. The triggers call what is here; the runner reads it.
+//!
+//! PostgreSQL: each session writes rows of its own, so that no writer waits for another, and a snapshot that is older than
+//! somebody else's row does no harm. At most every [`THROTTLE`] seconds: in between a session counts in a setting of its
+//! own, which is rolled back with its transaction as the row would be. Whatever goes wrong is swallowed or noted in a row
+//! of another key: a writer must not fail for the sake of evidence.
+//!
+//! SQLite has one writer at a time and neither names nor roles: a counter for each side.
+
+use std::time::Duration;
+
+use super::store::Ledger;
+use super::table;
+use crate::backend::session::{transaction, Session, TextRow};
+use crate::definition::Dialect;
+use crate::error::{Error, While};
+use crate::phase::Side;
+use crate::stranger::Stranger;
+
+/// For how many seconds a session that was seen may write without being put on record again (PostgreSQL).
+const THROTTLE: u64 = 5;
+
+/// How many rows the triggers may leave between two looks of a runner.
+const MOST: u32 = 10_000;
+
+/// What the triggers call (PostgreSQL). In the trigger's transaction, with the rights of the trigger's owner.
+pub(super) fn functions() -> String {
+    // A setting holds {second it was put on record, generation of evidence, rows since, slot, who}. A slot is one of the
+    // server's places for sessions: bounded by max_connections where process ids are not, and nobody else's at the time.
+    // Sequences are outside of transactions and snapshots: a serializable writer leaves no trace by reading one.
+    format!(
+        "CREATE SEQUENCE IF NOT EXISTS expand_contract.stranger_epoch;
+         CREATE SEQUENCE IF NOT EXISTS expand_contract.net_rows;
+         CREATE OR REPLACE FUNCTION expand_contract.saw(_id text, _generation integer, _side text, _setting text)
+         RETURNS void LANGUAGE plpgsql AS $f$
+         DECLARE
+           known bigint[] := nullif(pg_catalog.current_setting(_setting, true), '');
+           now_s bigint := extract(epoch FROM pg_catalog.clock_timestamp())::bigint;
+           epoch bigint := coalesce(pg_catalog.pg_sequence_last_value('expand_contract.stranger_epoch'), 0);
+           who bigint := pg_catalog.hashtext(session_user || ' ' || pg_catalog.current_setting('application_name'));
+         BEGIN
+           IF pg_catalog.current_setting('expand_contract.copying', true) = 'on' THEN RETURN; END IF;
+           IF known IS NULL OR known[2] <> epoch OR known[5] <> who THEN
+             known := ARRAY[0, epoch, 0, coalesce(known[4], (SELECT pg_catalog.split_part(virtualtransaction, '/', 1)::bigint + 1
+               FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'virtualxid' LIMIT 1),
+               pg_catalog.pg_backend_pid()), who];
+           END IF;
+           known[3] := known[3] + 1;
+           IF now_s NOT BETWEEN known[1] AND known[1] + {THROTTLE} - 1 THEN
+             PERFORM expand_contract.note_stranger(_id, _generation, _side, known[4], known[3]);
+             known[1] := now_s;
+             known[3] := 0;
+           END IF;
+           PERFORM pg_catalog.set_config(_setting, known::text, false);
+         END $f$;
+         CREATE OR REPLACE FUNCTION expand_contract.note_stranger(
+           _id text, _generation integer, _side text, _backend bigint, _writes bigint)
+         RETURNS void LANGUAGE plpgsql SET lock_timeout = '1ms' SET search_path = pg_catalog, pg_temp AS $f$
+         DECLARE
+           name text := current_setting('application_name');
+           is_new boolean;
+         BEGIN
+           -- an application whose name is another one in each session must not fill the ledger
+           IF coalesce(pg_sequence_last_value('expand_contract.net_rows'), 0) >= {MOST} THEN name := '(others)'; END IF;
+           INSERT INTO expand_contract.strangers AS s
+             (id, generation, side, backend, application, role_name, writes, first_seen, last_seen)
+           VALUES (_id, _generation, _side, _backend, name, session_user, _writes, clock_timestamp(), clock_timestamp())
+           ON CONFLICT (id, generation, side, backend, application, role_name)
+           DO UPDATE SET writes = s.writes + excluded.writes, last_seen = greatest(s.last_seen, excluded.last_seen)
+           RETURNING s.xmax = 0 INTO is_new;
+           IF is_new THEN PERFORM nextval('expand_contract.net_rows'); END IF;
+         EXCEPTION WHEN OTHERS THEN
+           -- the row is in the hands of a prepared transaction of the same slot, or newer than the snapshot: another key
+           BEGIN
+             IF coalesce(pg_sequence_last_value('expand_contract.net_rows'), 0) < 2 * {MOST} THEN
+               INSERT INTO expand_contract.strangers
+                 (id, generation, side, backend, application, role_name, writes, first_seen, last_seen)
+               VALUES (_id, _generation, _side, -nextval('expand_contract.net_rows') - (random() * 1e15)::bigint, name,
+                 session_user, _writes, clock_timestamp(), clock_timestamp());
+             END IF;
+           EXCEPTION WHEN OTHERS THEN NULL;
+           END;
+         END $f$;
+         CREATE OR REPLACE FUNCTION expand_contract.poisoned(_id text, _generation integer, _key text, _reason text)
+         RETURNS void LANGUAGE plpgsql SET lock_timeout = '1ms' SET search_path = pg_catalog, pg_temp AS $f$
+         BEGIN
+           IF nextval('expand_contract.net_rows') < {MOST} THEN
+             INSERT INTO expand_contract.quarantine (id, generation, row_key, reason)
+             VALUES (_id, _generation, coalesce(_key, ''), coalesce(_reason, ''));
+           END IF;
+         EXCEPTION WHEN OTHERS THEN NULL;
+         END $f$;
+         REVOKE ALL ON FUNCTION expand_contract.saw, expand_contract.note_stranger, expand_contract.poisoned FROM PUBLIC;"
+    )
+}
+
+/// The name of a side in the ledger.
+const fn name(side: Side) -> &'static str {
+    match side {
+        Side::Old => "old",
+        Side::Via => "via",
+        Side::New => "new",
+    }
+}
+
+/// The migration that a trigger belongs to: its id as a literal, and its generation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) generation: u32,
+}
+
+/// The statement of a trigger that puts a one-sided write on record.
+pub(crate) fn saw(dialect: Dialect, origin: Origin<'_>, side: Side) -> String {
+    let (id, generation, side) = (origin.id, origin.generation, name(side));
+    match dialect {
+        // one setting for all changes of a migration
+        Dialect::Postgres => format!(
+            "PERFORM expand_contract.saw({id}, {generation}, '{side}', 'expand_contract.seen_{:08x}_{side}');",
+            super::hash(&format!("{id}/{generation}")) & 0xffff_ffff
+        ),
+        Dialect::Sqlite => {
+            let strangers = table(dialect, "strangers");
+            let now = "strftime('%Y-%m-%d %H:%M:%f', 'now')";
+            // unqualified names of the conflicting row: the trigger's own table has other columns
+            format!(
+                "INSERT INTO {strangers} \
+                 (id, generation, side, backend, application, role_name, writes, first_seen, last_seen) \
+                 VALUES ({id}, {generation}, '{side}', 0, '', '', 1, {now}, {now}) \
+                 ON CONFLICT (id, generation, side, backend, application, role_name) \
+                 DO UPDATE SET writes = writes + 1, last_seen = excluded.last_seen;"
+            )
+        }
+    }
+}
+
+/// The statement of a trigger that puts a row on record whose value does not convert. `key`: its primary key as text.
+/// `condition`: only then (SQLite, where a trigger knows no other way).
+pub(crate) fn poisoned(
+    dialect: Dialect,
+    origin: Origin<'_>,
+    key: &str,
+    condition: Option<&str>,
+) -> String {
+    let (id, generation) = (origin.id, origin.generation);
+    match dialect {
+        Dialect::Postgres => {
+            format!("PERFORM expand_contract.poisoned({id}, {generation}, {key}, SQLERRM);")
+        }
+        Dialect::Sqlite => {
+            let quarantine = table(dialect, "quarantine");
+            let condition = condition.unwrap_or("true");
+            format!(
+                "INSERT INTO {quarantine} (id, generation, row_key, reason) \
+                 SELECT {id}, {generation}, {key}, 'it gives NULL' WHERE {condition} AND NOT EXISTS \
+                 (SELECT 1 FROM {quarantine} WHERE id = {id} AND generation = {generation} AND row_key = {key});"
+            )
+        }
+    }
+}
+
+impl Ledger {
+    /// Whom the triggers saw, the latest first. Takes no lock that a writer waits for.
+    pub(crate) fn strangers(&self, s: &mut dyn Session) -> Result<Vec<Stranger>, Error> {
+        // a ledger that an older release keeps has no evidence
+        if super::meta(s)?.is_none_or(|meta| meta.version < 2) {
+            return Ok(Vec::new());
+        }
+        if s.dialect() == Dialect::Postgres && s.depth()? == 0 {
+            // a serializable read of the evidence could be what makes a serializable writer fail
+            return transaction(s, |s| {
+                s.batch("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                    .during("reading who writes one column only")?;
+                self.read_strangers(s)
+            });
+        }
+        self.read_strangers(s)
+    }
+
+    fn read_strangers(&self, s: &mut dyn Session) -> Result<Vec<Stranger>, Error> {
+        let ago = match s.dialect() {
+            Dialect::Postgres => {
+                "(extract(epoch FROM clock_timestamp() - max(last_seen)) * 1000)::bigint"
+            }
+            Dialect::Sqlite => {
+                "CAST((julianday('now') - julianday(max(last_seen))) * 86400000 AS integer)"
+            }
+        };
+        let sql = format!(
+            "SELECT side, application, role_name, CAST(sum(writes) AS text), CAST(min(first_seen) AS text), \
+             CAST(max(last_seen) AS text), CAST({ago} AS text) FROM {} WHERE {} \
+             GROUP BY side, application, role_name ORDER BY max(last_seen) DESC, application, role_name",
+            self.table("strangers"),
+            self.me()
+        );
+        let rows = s
+            .rows(&sql, &[self.id()])
+            .during("reading who writes one column only")?;
+        rows.into_iter().map(stranger).collect()
+    }
+
+    /// Those of a side who were seen within `period`, by the database's clock. Zero: nobody is asked for.
+    pub(crate) fn recent_strangers(
+        &self,
+        s: &mut dyn Session,
+        side: Side,
+        period: Duration,
+    ) -> Result<Vec<Stranger>, Error> {
+        if period.is_zero() {
+            return Ok(Vec::new());
+        }
+        // a session may have written until now without being put on record again
+        let period = match s.dialect() {
+            Dialect::Postgres => period.saturating_add(Duration::from_secs(THROTTLE)),
+            Dialect::Sqlite => period,
+        };
+        let mut found = self.strangers(s)?;
+        found.retain(|stranger| stranger.side == side && stranger.ago < period);
+        Ok(found)
+    }
+
+    /// Evidence of the side counts from now on: call it when the barrier of the phase is through in which the side is
+    /// strange. Until then instances of this library that are a phase behind look like strangers.
+    ///
+    /// Waits for nobody. Rows of transactions that are still open stay.
+    pub(crate) fn forget_strangers(&self, s: &mut dyn Session, side: Side) -> Result<(), Error> {
+        let strangers = self.table("strangers");
+        let context = "forgetting who wrote one column only";
+        let mine = format!("{} AND side = '{}'", self.me(), name(side));
+        match s.dialect() {
+            Dialect::Postgres => {
+                let sql = format!(
+                    "DELETE FROM {strangers} WHERE ctid = ANY \
+                     (ARRAY(SELECT ctid FROM {strangers} WHERE {mine} FOR UPDATE SKIP LOCKED))"
+                );
+                s.execute(&sql, &[self.id()]).during(context)?;
+                // sessions that were put on record a moment ago have to be so again
+                s.batch("SELECT nextval('expand_contract.stranger_epoch')")
+                    .during(context)
+            }
+            Dialect::Sqlite => {
+                let sql = format!("DELETE FROM {strangers} WHERE {mine}");
+                s.execute(&sql, &[self.id()]).during(context).map(drop)
+            }
+        }
+    }
+
+    /// Makes one row of each writer's many, and gives the triggers room again (PostgreSQL). Waits for nobody: what a
+    /// writer holds stays, and a writer that meets its row on the way takes another key.
+    pub(crate) fn fold_strangers(&self, s: &mut dyn Session) -> Result<(), Error> {
+        if s.dialect() != Dialect::Postgres {
+            return Ok(());
+        }
+        let context = "counting who writes one column only";
+        let (strangers, quarantine) = (self.table("strangers"), self.table("quarantine"));
+        let sql = format!(
+            "WITH gone AS (DELETE FROM {strangers} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {strangers} \
+             WHERE {} AND backend <> 0 FOR UPDATE SKIP LOCKED)) RETURNING *) \
+             INSERT INTO {strangers} AS s \
+             (id, generation, side, backend, application, role_name, writes, first_seen, last_seen) \
+             SELECT id, generation, side, 0, application, role_name, sum(writes), min(first_seen), max(last_seen) FROM gone \
+             GROUP BY id, generation, side, application, role_name \
+             ON CONFLICT (id, generation, side, backend, application, role_name) DO UPDATE SET \
+             writes = s.writes + excluded.writes, first_seen = least(s.first_seen, excluded.first_seen), \
+             last_seen = greatest(s.last_seen, excluded.last_seen)",
+            self.me()
+        );
+        s.execute(&sql, &[self.id()]).during(context)?;
+        s.batch(&format!(
+            "SELECT setval('expand_contract.net_rows', greatest(1, (SELECT count(*) FROM {strangers}) + \
+             (SELECT count(*) FROM {quarantine})))"
+        ))
+        .during(context)
+    }
+}
+
+fn stranger(row: TextRow) -> Result<Stranger, Error> {
+    let mut row = row.into_iter();
+    let mut next = || row.next().flatten().unwrap_or_default();
+    let named = |name: String| (!name.is_empty()).then_some(name);
+    let unexpected = || Error::Unexpected {
+        what: "the ledger: evidence of a writer".to_owned(),
+    };
+    let side = match next().as_str() {
+        "old" => Side::Old,
+        "via" => Side::Via,
+        "new" => Side::New,
+        _ => return Err(unexpected()),
+    };
+    Ok(Stranger {
+        side,
+        application: named(next()),
+        role: named(next()),
+        writes: next().parse().map_err(|_| unexpected())?,
+        first_seen: next(),
+        last_seen: next(),
+        // a database whose clock was set back saw it in the future: just now
+        ago: Duration::from_millis(
+            next()
+                .parse::<i64>()
+                .map_err(|_| unexpected())?
+                .try_into()
+                .unwrap_or(0),
+        ),
+    })
+}
