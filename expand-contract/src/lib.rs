@@ -43,6 +43,7 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;
 pub use query::{At, AtPhase, PhaseColumn};
+pub use runner::Drained;
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};

@@ -3,10 +3,12 @@
 mod cursor;
 mod gates;
 mod lease;
+mod queue;
 mod schema;
 mod store;
 
 pub(crate) use lease::Lease;
+pub(crate) use queue::{Entry, Written, COPYING, NAMED};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 

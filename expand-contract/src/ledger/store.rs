@@ -32,7 +32,7 @@ pub(crate) struct Row {
 /// One migration's part of the ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     pub(super) def: &'static MigrationDef,
 }
 
@@ -40,22 +40,22 @@ pub(super) fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-struct Fields(std::vec::IntoIter<Option<String>>);
+pub(super) struct Fields(std::vec::IntoIter<Option<String>>);
 
 impl Fields {
-    fn new(row: TextRow) -> Self {
+    pub(super) fn new(row: TextRow) -> Self {
         Fields(row.into_iter())
     }
 
-    fn maybe(&mut self) -> Option<String> {
+    pub(super) fn maybe(&mut self) -> Option<String> {
         self.0.next().flatten()
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         self.maybe().unwrap_or_default()
     }
 
-    fn number(&mut self) -> Result<i64, Error> {
+    pub(super) fn number(&mut self) -> Result<i64, Error> {
         self.text().parse().map_err(|_| Error::Unexpected {
             what: "the ledger: a number is not one".to_owned(),
         })
@@ -98,7 +98,7 @@ impl Ledger {
     }
 
     // the name by which ON CONFLICT … SET knows the row that is there: PostgreSQL takes no schema here
-    fn target(&self, name: &str) -> String {
+    pub(super) fn target(&self, name: &str) -> String {
         match self.dialect {
             Dialect::Postgres => name.to_owned(),
             Dialect::Sqlite => self.table(name),
@@ -207,6 +207,9 @@ impl Ledger {
             }
             _ => "",
         };
+        if matches!(to.phase, Phase::Original | Phase::Contracted) {
+            self.clear_queue(s)?;
+        }
         let meta = self.table("meta");
         s.execute(&format!("UPDATE {meta} SET epoch = epoch + 1"), &[])
             .during("publishing the phase")?;
@@ -406,7 +409,7 @@ impl Ledger {
         self.delete(s, "saved_indexes")
     }
 
-    fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
+    pub(super) fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
         let sql = format!("DELETE FROM {} WHERE {}", self.table(name), self.me());
         s.execute(&sql, &[self.id()])
             .during("clearing the ledger")?;
@@ -415,13 +418,25 @@ impl Ledger {
 
     /// Puts rows that do not convert on record.
     pub(crate) fn quarantine(&self, s: &mut dyn Session, rows: &[PoisonRow]) -> Result<(), Error> {
+        let quarantine = self.table("quarantine");
+        // once, however often it was met
         let sql = format!(
-            "INSERT INTO {} (id, row_key, reason, generation) VALUES ({BIND}, {BIND}, {BIND}, {})",
-            self.table("quarantine"),
-            self.def.generation
+            "INSERT INTO {quarantine} (id, row_key, reason, generation) SELECT {BIND}, {BIND}, {BIND}, {} \
+             WHERE NOT EXISTS (SELECT 1 FROM {quarantine} WHERE {} AND row_key = {BIND} AND reason = {BIND})",
+            self.def.generation,
+            self.me()
         );
         for row in rows {
-            s.execute(&sql, &[self.id(), text(&row.key), text(&row.reason)])
+            let (key, reason) = (text(&row.key), text(&row.reason));
+            let binds = [
+                self.id(),
+                key.clone(),
+                reason.clone(),
+                self.id(),
+                key,
+                reason,
+            ];
+            s.execute(&sql, &binds)
                 .during("recording a row that does not convert")?;
         }
         Ok(())

@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Verify,
     /// Waits until no transaction can still see the rows as they were before the copy.
     AwaitSnapshots,
+    /// Converts what is queued, and asks whether anyone is left who writes one column only.
+    Queue,
 }
 
 /// A piece of an action.
@@ -67,6 +69,8 @@ pub(crate) enum Work {
     Freeze,
     /// Refuse a table that has rows.
     MustBeEmpty,
+    /// Convert what was queued last, now that no writer can queue more.
+    EmptyQueue,
 }
 
 /// What becomes of a column's definition (SQLite).
@@ -343,7 +347,11 @@ impl Action {
                         }
                     ),
                 }),
-                Work::Save(_) | Work::ForgetSaved | Work::Freeze | Work::MustBeEmpty => {}
+                Work::Save(_)
+                | Work::ForgetSaved
+                | Work::Freeze
+                | Work::MustBeEmpty
+                | Work::EmptyQueue => {}
             }
         }
         Action {

@@ -2,12 +2,14 @@
 
 mod action;
 mod backfill;
+mod drain;
 mod empty;
 mod gates;
 mod locate;
 mod preflight;
 mod verify;
 
+pub use drain::Drained;
 pub(crate) use locate::{locate, Position};
 
 use crate::backend::driver::{driver, Driver};
