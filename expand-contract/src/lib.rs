@@ -49,6 +49,7 @@ pub use notice::{Notice, NoticeKind};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;
 pub use query::{At, AtPhase, PhaseColumn};
+pub use runner::Drained;
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};

@@ -15,7 +15,7 @@ use crate::ledger;
 use crate::options::Options;
 use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
-use crate::runner::{Position, Runner};
+use crate::runner::{Drained, Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
 use crate::stranger::Stranger;
 use crate::waiting::{Instance, Override};
@@ -103,6 +103,10 @@ pub struct Status {
     pub verified: bool,
     /// How many rows the last comparison found to differ.
     pub mismatches: Option<u64>,
+    /// How many rows wait to be converted by a Rust function, because one of their columns was written without the other.
+    pub queued: u64,
+    /// Since when the first of them waits, as the database prints it.
+    pub queued_since: Option<String>,
     /// Who moved it last.
     pub runner: Option<String>,
     /// When the ledger's row changed last, as the database prints it.
@@ -357,6 +361,27 @@ impl<M: Migrate, S> Migration<M, S> {
         Ok(status)
     }
 
+    /// Converts the rows that writers of one column have left in the queue, for changes that only Rust can convert.
+    ///
+    /// `backfill` drains the queue as it goes, and `switch` before it asks whether it is empty. In between, a row that a
+    /// release from before the migration has written waits: call this now and then, or all the time (a daemon, a timer),
+    /// for as long as there are such writers. Each call walks along the queue once, in batches of at most
+    /// [`Options::batch_size`] and 1,000 rows, a transaction and row locks each; rows are written by compare-and-swap on both
+    /// columns. It holds the runner's lease meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::OtherPhase`] in a phase in which there is no queue (all but `Expanded` and `Switched`),
+    /// [`Error::RunnerActive`] while another runner works on the table. A row that does not convert is no error: it is
+    /// reported, and waits.
+    pub fn drain<C>(&mut self, conn: &mut C) -> Result<Drained, Error>
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+    {
+        let (drained, _) = self.with_runner(conn, |runner| runner.drain_now())?;
+        Ok(drained)
+    }
+
     /// Goes back by one phase; the schema is then as it was before.
     pub fn rollback<C>(&mut self, conn: &mut C) -> Result<Status, Error>
     where
@@ -499,6 +524,8 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         backfilled: position.backfilled(),
         verified: position.verified(),
         mismatches: row.and_then(|row| row.mismatches),
+        queued: 0,
+        queued_since: None,
         runner: row.and_then(|row| row.runner.clone()),
         updated_at: row.map(|row| row.updated_at.clone()),
         published: row.map_or(0, |row| row.published),
@@ -516,6 +543,7 @@ fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error>
         status.instances = registered.map(|row| row.instance).collect();
         status.overrides = runner.overrides()?;
         status.strangers = runner.ledger.clone().strangers(runner.s)?;
+        (status.queued, status.queued_since) = runner.waiting()?;
     }
     Ok(status)
 }

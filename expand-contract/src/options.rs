@@ -14,7 +14,7 @@ use crate::waiting::Waiting;
 pub struct Progress {
     /// The step.
     pub step: Step,
-    /// Which time through the table, from 1.
+    /// Which time through the table, from 1; 0: along the queue of rows that writers of one column left.
     pub sweep: u32,
     /// Batches of this sweep so far.
     pub batches: u64,

@@ -74,6 +74,10 @@ pub struct Request {
     pub lossless: bool,
     /// The new column must have a value.
     pub not_null: bool,
+    /// The key of a row in the queue, as SQL: to be reported for every row.
+    pub queue_key: Option<String>,
+    /// The condition that the row is for this direction: no trigger has left word of a later write of the other side.
+    pub free: String,
     /// How many keys to report.
     pub samples: usize,
 }
@@ -88,6 +92,10 @@ pub struct Outcome {
     pub samples: Vec<String>,
     /// Rows whose value does not convert.
     pub poison: Vec<PoisonRow>,
+    /// The queue's keys of all rows that there are.
+    pub found: Vec<String>,
+    /// The queue's keys of the rows that are consistent now.
+    pub settled: Vec<String>,
 }
 
 /// A Rust conversion bound to a connection type.
@@ -116,6 +124,8 @@ impl<Ch> RustConverter<Ch> {
 
 struct Read<Ch: RustConversion> {
     key: String,
+    queue_key: Option<String>,
+    free: bool,
     locator: Vec<Option<String>>,
     old: Option<Ch::Old>,
     new: Option<Ch::New>,
@@ -132,12 +142,14 @@ where
     String: FromSql<Text, DB>,
 {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
-        // key, old, new, then the locator
-        let locator = (0..row.field_count().saturating_sub(3))
+        // key, key in the queue, whether it is free, old, new, then the locator
+        let locator = (0..row.field_count().saturating_sub(5))
             .map(|i| NamedRow::get::<Nullable<Text>, _>(row, &format!("l{i}")))
             .collect::<Result<_, _>>()?;
         Ok(Read {
             key: NamedRow::get::<Text, _>(row, "k")?,
+            queue_key: NamedRow::get::<Nullable<Text>, _>(row, "q")?,
+            free: NamedRow::get::<Nullable<Text>, Option<String>>(row, "f")?.is_some(),
             locator,
             old: NamedRow::get::<Nullable<Ch::OldSqlType>, _>(row, "o")?,
             new: NamedRow::get::<Nullable<Ch::NewSqlType>, _>(row, "n")?,
@@ -210,11 +222,18 @@ where
         let mut outcome = Outcome::default();
         for row in read::<C, Ch>(conn, request, &request.range, &request.range_binds)? {
             let mut row = row;
+            outcome.found.extend(row.queue_key.clone());
             // a row that a writer changed in between is read again; a value that moves this often is a busy row that
             // the next sweep finds
             for _ in 0..5 {
+                if !row.free {
+                    break;
+                }
                 let (set, value) = match judge(&row, request) {
-                    Verdict::Same => break,
+                    Verdict::Same => {
+                        outcome.settled.extend(row.queue_key.clone());
+                        break;
+                    }
                     Verdict::Differs => {
                         outcome.changed += 1;
                         if outcome.samples.len() < request.samples {
@@ -231,6 +250,7 @@ where
                 };
                 if swap::<C, Ch>(conn, request, &row, set, value)? > 0 {
                     outcome.changed += 1;
+                    outcome.settled.extend(row.queue_key.clone());
                     break;
                 }
                 let again = read::<C, Ch>(conn, request, &request.row, &row.locator)?;
@@ -256,8 +276,12 @@ where
     Read<Ch>: QueryableByName<C::Backend>,
 {
     let mut sql = format!(
-        "SELECT {} AS k, {} AS o, {} AS n",
-        request.key, request.old, request.new
+        "SELECT {} AS k, {} AS q, CASE WHEN {} THEN 'x' END AS f, {} AS o, {} AS n",
+        request.key,
+        request.queue_key.as_deref().unwrap_or("CAST(NULL AS text)"),
+        request.free,
+        request.old,
+        request.new
     );
     for (i, locator) in request.locator.iter().enumerate() {
         sql.push_str(&format!(", {locator} AS l{i}"));

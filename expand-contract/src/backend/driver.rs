@@ -131,6 +131,8 @@ pub(crate) trait Driver: Sync {
         slot: &str,
         range: &Range,
     ) -> Result<(), Error>;
+    /// The rows of keys from the queue, as a range.
+    fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error>;
     /// How to find the rows of a range.
     fn locator(&self, table: &Table, range: &Range) -> Locator;
     /// The condition `conversion SQL of the NULL-typed new column` is checked with: a row source of one such column.

@@ -5,6 +5,7 @@ pub(crate) mod driver;
 pub(crate) mod mirror;
 #[cfg(feature = "postgres-backend")]
 pub(crate) mod postgres;
+pub(crate) mod queue;
 pub(crate) mod rules;
 pub(crate) mod session;
 #[cfg(feature = "sqlite")]

@@ -1,5 +1,6 @@
 //! What a dialect knows without a connection: how things are said and which actions a step takes.
 
+use super::queue::Mode;
 use crate::catalogue::{Index, Table};
 use crate::definition::Dialect;
 use crate::error::Error;
@@ -74,6 +75,13 @@ pub(crate) trait Rules: Sync {
     fn drop_mirror_functions(&self, _cx: &Context<'_>) -> Vec<String> {
         Vec::new()
     }
+
+    /// Statements that put the triggers of changes which only Rust can convert in a mode; none where there is no such change.
+    fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error>;
+    /// The key of a row in the queue, as SQL. `row`: what comes before a column's name.
+    fn row_key(&self, table: &Table, row: &str) -> String;
+    /// The lock that keeps writers out and lets readers in.
+    fn writers_lock(&self) -> &'static str;
 
     /// The name of an index's copy until `contract`.
     fn copy_name(&self, name: &str, unique: bool) -> String {

@@ -27,7 +27,7 @@ pub(crate) fn table(dialect: Dialect, name: &str) -> String {
     }
 }
 
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     // one row; `epoch` counts the phases published in this database, of all migrations
     ("meta", "version integer NOT NULL"),
     // never holds a row: it is locked
@@ -97,11 +97,18 @@ const TABLES: [(&str, &str); 15] = [
          first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, \
          PRIMARY KEY (id, generation, side, backend, application, role_name)",
     ),
-    // rows whose other column only a Rust function can fill; a key has one row per column of the primary key
+    // rows whose other column only a Rust function can fill; `side` is the column that was written
     (
         "queue",
         "entry {serial}, id text NOT NULL, generation integer NOT NULL, change integer NOT NULL, \
-         side text NOT NULL, row_key text NOT NULL, at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+         side text NOT NULL, row_key text NOT NULL, writes bigint NOT NULL DEFAULT 1, application text, \
+         role_name text, at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
+    // the last of the writes that the queue has forgotten
+    (
+        "queue_seen",
+        "id text NOT NULL, generation integer NOT NULL, side text NOT NULL, application text, role_name text, \
+         at timestamptz NOT NULL, PRIMARY KEY (id, generation, side)",
     ),
     // gates that an operator did not wait for
     (
@@ -239,6 +246,16 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         for (name, column, definition, _) in &COLUMNS {
             add_column(s, name, column, definition)?;
         }
+        s.batch(match dialect {
+            // a key may be longer than an entry of another kind of index
+            Dialect::Postgres => {
+                "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key)"
+            }
+            Dialect::Sqlite => {
+                "CREATE INDEX IF NOT EXISTS expand_contract_queue_row_key ON expand_contract_queue (row_key)"
+            }
+        })
+        .during(context)?;
         if dialect == Dialect::Postgres {
             s.batch(GRANTS).during(context)?;
             s.batch(&super::strangers::functions()).during(context)?;

@@ -34,7 +34,7 @@ pub(crate) struct Row {
 /// One migration's part of the ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     pub(super) def: &'static MigrationDef,
 }
 
@@ -100,7 +100,7 @@ impl Ledger {
     }
 
     // the name by which ON CONFLICT … SET knows the row that is there: PostgreSQL takes no schema here
-    fn target(&self, name: &str) -> String {
+    pub(super) fn target(&self, name: &str) -> String {
         match self.dialect {
             Dialect::Postgres => name.to_owned(),
             Dialect::Sqlite => self.table(name),
@@ -217,6 +217,9 @@ impl Ledger {
             }
             _ => "",
         };
+        if matches!(to.phase, Phase::Original | Phase::Contracted) {
+            self.clear_queue(s)?;
+        }
         let meta = self.table("meta");
         let bump = format!(
             "UPDATE {meta} SET epoch = epoch + 1 WHERE NOT EXISTS (SELECT 1 FROM {migrations} WHERE {} AND pass = {} \
@@ -425,7 +428,7 @@ impl Ledger {
         self.delete(s, "saved_indexes")
     }
 
-    fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
+    pub(super) fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
         let sql = format!("DELETE FROM {} WHERE {}", self.table(name), self.me());
         s.execute(&sql, &[self.id()])
             .during("clearing the ledger")?;
@@ -434,13 +437,25 @@ impl Ledger {
 
     /// Puts rows that do not convert on record.
     pub(crate) fn quarantine(&self, s: &mut dyn Session, rows: &[PoisonRow]) -> Result<(), Error> {
+        let quarantine = self.table("quarantine");
+        // once, however often it was met
         let sql = format!(
-            "INSERT INTO {} (id, row_key, reason, generation) VALUES ({BIND}, {BIND}, {BIND}, {})",
-            self.table("quarantine"),
-            self.def.generation
+            "INSERT INTO {quarantine} (id, row_key, reason, generation) SELECT {BIND}, {BIND}, {BIND}, {} \
+             WHERE NOT EXISTS (SELECT 1 FROM {quarantine} WHERE {} AND row_key = {BIND} AND reason = {BIND})",
+            self.def.generation,
+            self.me()
         );
         for row in rows {
-            s.execute(&sql, &[self.id(), text(&row.key), text(&row.reason)])
+            let (key, reason) = (text(&row.key), text(&row.reason));
+            let binds = [
+                self.id(),
+                key.clone(),
+                reason.clone(),
+                self.id(),
+                key,
+                reason,
+            ];
+            s.execute(&sql, &binds)
                 .during("recording a row that does not convert")?;
         }
         Ok(())

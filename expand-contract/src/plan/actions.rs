@@ -1,6 +1,7 @@
 //! The actions of the steps, as far as they are the same everywhere.
 
 use super::{Action, Active, Context, Kind, Work};
+use crate::backend::queue::Mode;
 use crate::catalogue::Index;
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
@@ -163,11 +164,28 @@ impl Context<'_> {
     }
 
     fn switch(&self) -> Result<Vec<Action>, Error> {
-        let mut actions = vec![self.verify(Step::Switch)?];
+        let mut actions = Vec::new();
+        if self.rust_changes().next().is_some() {
+            let kind = Kind::Queue;
+            let lock = self.rules.row_lock();
+            let mut queue = Action::new(Step::Switch, "drain the queue", kind, lock, vec![]);
+            queue.sql.push(format!(
+                "-- rows in {} are converted in Rust; whoever writes one column only must have been quiet",
+                crate::ledger::table(self.table.dialect, "queue")
+            ));
+            actions.push(queue);
+        }
+        actions.push(self.verify(Step::Switch)?);
         actions.push(self.await_snapshots(Step::Switch));
-        let mut publish = self.publish(Step::Switch, Phase::Switched, self.intact(false)?);
+        let (mut work, refuse) = (self.intact(false)?, self.refuse_one_sided()?);
         // to look at the triggers takes no lock
-        publish.lock = "none";
+        let lock = match refuse.is_empty() {
+            true => "none",
+            false => self.rules.writers_lock(),
+        };
+        work.extend(refuse);
+        let mut publish = self.publish(Step::Switch, Phase::Switched, work);
+        publish.lock = lock;
         actions.push(publish);
         actions.push(self.barrier(Step::Switch, Phase::Switched));
         Ok(actions)
@@ -216,6 +234,17 @@ impl Context<'_> {
         })
     }
 
+    /// Rows are right in both columns from here on: the last that were queued are converted, and what the database cannot
+    /// convert is refused. Nothing without a change that only Rust can convert.
+    pub(crate) fn refuse_one_sided(&self) -> Result<Vec<Work>, Error> {
+        if self.rust_changes().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let mut work = vec![Work::EmptyQueue];
+        work.extend(sql(self.rules.queue(self, Mode::Refuse)?));
+        Ok(work)
+    }
+
     pub(crate) fn publish(&self, step: Step, phase: Phase, work: Vec<Work>) -> Action {
         self.publish_stage(step, self.at(phase), false, work)
     }
@@ -256,10 +285,13 @@ impl Context<'_> {
             // what a killed rollback left
             Phase::Original => Ok(vec![self.drop_new()]),
             Phase::Switched if self.old_incomplete => self.complete_old(),
-            Phase::Switched => Ok(vec![
-                self.publish(step, Phase::Expanded, vec![]),
-                self.barrier(step, Phase::Expanded),
-            ]),
+            Phase::Switched => {
+                let queue = self.rules.queue(self, Mode::Queue)?;
+                let mut publish = self.publish(step, Phase::Expanded, sql(queue).collect());
+                // neither takes a lock on the table: it is not the triggers that change
+                publish.lock = "none";
+                Ok(vec![publish, self.barrier(step, Phase::Expanded)])
+            }
             Phase::Retired => {
                 let mut work = self.rules.defaults_to_old(self);
                 work.dedup();

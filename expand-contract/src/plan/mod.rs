@@ -52,6 +52,8 @@ pub(crate) enum Kind {
         /// Then also for statements on their way, because what comes next cannot do with them.
         grace: bool,
     },
+    /// Converts what is queued, and asks whether anyone is left who writes one column only.
+    Queue,
 }
 
 /// A piece of an action.
@@ -72,6 +74,8 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
+    /// Convert what was queued last, now that no writer can queue more.
+    EmptyQueue,
 }
 
 /// What becomes of a column's definition (SQLite).
@@ -349,7 +353,11 @@ impl Action {
                             .map(|name| format!("-- trigger {name} must be in place")),
                     );
                 }
-                Work::Save(_) | Work::ForgetSaved | Work::Freeze | Work::MustBeEmpty => {}
+                Work::Save(_)
+                | Work::ForgetSaved
+                | Work::Freeze
+                | Work::MustBeEmpty
+                | Work::EmptyQueue => {}
             }
         }
         Action {

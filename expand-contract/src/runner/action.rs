@@ -2,14 +2,26 @@
 
 use std::time::{Duration, Instant};
 
+use super::drain::{self, Passed};
 use super::{strangers, Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::ledger::Lease;
 use crate::options::{ActionEvent, Moment};
 use crate::phase::{Phase, Side, Step};
 use crate::plan::{Action, Kind, Work};
+
+/// How far an attempt at a transaction came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// No lock was to be had.
+    Locked,
+    /// There is more in the queue than can be seen to under the lock.
+    Queued,
+    All,
+}
 
 impl Runner<'_> {
     /// Runs the actions in order.
@@ -34,6 +46,10 @@ impl Runner<'_> {
                 }
                 Kind::Verify => {
                     self.compare_rows(lease, facts, action.step)?;
+                    self.note(lease, action)?;
+                }
+                Kind::Queue => {
+                    self.queue_gates(lease, facts, action.step)?;
                     self.note(lease, action)?;
                 }
                 Kind::AwaitSnapshots => {
@@ -104,13 +120,19 @@ impl Runner<'_> {
         let (driver, ledger) = (self.driver, self.ledger.clone());
         let gate = matches!(action.kind, Kind::Publish { .. });
         let quiet = self.quiet_terms();
+        let queue = action.work.contains(&Work::EmptyQueue);
+        let passed = Passed::of(action.step, self.options);
+        let cx = self.context(facts);
         let mut attempt = 0;
         loop {
             attempt += 1;
             let timeout = self.options.lock_timeout;
-            let locked = self.in_transaction(lease, |s| {
+            let done = self.in_transaction(lease, |s| {
                 if !driver.lock(s, &facts.table, gate, action.lock, timeout)? {
-                    return Ok(false);
+                    return Ok(Done::Locked);
+                }
+                if queue && !drain::empty(s, driver, &ledger, &cx, passed)? {
+                    return Ok(Done::Queued);
                 }
                 quiet.check(s, &ledger, lease, action)?;
                 for piece in &action.work {
@@ -131,14 +153,26 @@ impl Runner<'_> {
                         strangers::forget(s, &ledger, &[Side::Old, Side::New])?;
                     }
                 }
-                Ok(true)
+                Ok(Done::All)
             })?;
-            if locked {
+            if done == Done::All {
                 if let Kind::Publish { to, .. } = action.kind {
                     (self.published)(to);
                     self.since = Some(Instant::now());
                 }
                 return Ok(());
+            }
+            if done == Done::Queued {
+                if attempt > self.options.retries {
+                    let found = format!(
+                        "rows came into it as fast as they were converted, {attempt} times"
+                    );
+                    let remedy = "stop the writers that know one column only, and run it again";
+                    let gate = Gate::Queue;
+                    return self.closed(lease, action.step, gate, found, remedy);
+                }
+                self.queue_gates(lease, facts, action.step)?;
+                continue;
             }
             if attempt > self.options.retries {
                 return Err(self.locked(&facts.table, action, attempt));
@@ -175,6 +209,8 @@ fn work(
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
         Work::ForgetSaved => ledger.forget_saved(s),
+        // done when the lock was had
+        Work::EmptyQueue => Ok(()),
         Work::MustBeEmpty => {
             if has_rows(s, &facts.table)? {
                 return Err(Error::NotEmpty {

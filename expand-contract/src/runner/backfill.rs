@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use super::action::backoff;
+use super::drain::Walk;
 use super::{Facts, Runner};
 use crate::backend::driver::{Driver, Range};
 use crate::backend::session::{transaction, Session};
-use crate::backend::{Direction, Request};
+use crate::backend::{Direction, Outcome, Request};
 use crate::definition::Dialect;
 use crate::error::{Error, PoisonRow, While};
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Lease, Ledger, Written};
 use crate::options::Progress;
 use crate::phase::Step;
 use crate::plan::{Active, Context};
@@ -72,8 +73,39 @@ impl Job<'_> {
             key: locator.key,
             lossless: change.def.lossless,
             not_null: frozen.not_null,
+            queue_key: None,
+            // what waits in the queue for the other direction is not for this one; of what waits at all it is known that
+            // it differs
+            free: self.ledger.unqueued_sql(
+                change.index,
+                match self.direction {
+                    Direction::Forward => Some(Written::New),
+                    Direction::Reverse => Some(Written::Old),
+                    Direction::Verify => None,
+                },
+                &self.queue_key(),
+            )?,
             samples: self.samples,
         })
+    }
+
+    /// The key of a row in the queue, as SQL.
+    pub(super) fn queue_key(&self) -> String {
+        let table = self.cx.table;
+        self.cx.rules.row_key(table, &format!("{}.", table.sql()))
+    }
+
+    /// Runs a Rust conversion that the triggers are to let pass.
+    pub(super) fn convert(
+        &self,
+        s: &mut dyn Session,
+        change: &Active,
+        request: &Request,
+    ) -> Result<Outcome, Error> {
+        self.ledger.copying(s, change.index, true)?;
+        let outcome = s.convert(change.index, request)?;
+        self.ledger.copying(s, change.index, false)?;
+        Ok(outcome)
     }
 
     fn update(&self) -> Result<Option<String>, Error> {
@@ -88,7 +120,7 @@ impl Job<'_> {
 
     fn rust(&self, s: &mut dyn Session, range: &Range, batch: &mut Batch) -> Result<(), Error> {
         for change in self.cx.rust_changes() {
-            let outcome = s.convert(change.index, &self.request(change, range)?)?;
+            let outcome = self.convert(s, change, &self.request(change, range)?)?;
             batch.changed += outcome.changed;
             self.ledger.quarantine(s, &outcome.poison)?;
         }
@@ -206,14 +238,18 @@ impl Runner<'_> {
             },
             samples: self.options.samples,
         };
+        let mut walk = rust.then(Walk::default);
         for sweep in 1..=SWEEPS {
             self.in_transaction(lease, |s| ledger.release_quarantine(s))?;
-            let changed = self.sweep(lease, &job, step, sweep)?;
+            let changed = self.sweep(lease, facts, (&job, &mut walk), step, sweep)?;
             let (poison, _) = ledger.quarantined(self.s, 0)?;
             // a first walk may have begun in the middle, where a killed runner left off
             if changed == 0 && (poison == 0 || sweep > 1) {
                 break;
             }
+        }
+        if rust {
+            self.drain(lease, facts, step)?;
         }
         let (count, rows) = ledger.quarantined(self.s, self.options.samples)?;
         if count > 0 {
@@ -229,7 +265,8 @@ impl Runner<'_> {
     fn sweep(
         &mut self,
         lease: &Lease,
-        job: &Job<'_>,
+        facts: &Facts,
+        (job, queue): (&Job<'_>, &mut Option<Walk>),
         step: Step,
         sweep: u32,
     ) -> Result<u64, Error> {
@@ -250,6 +287,9 @@ impl Runner<'_> {
             progress.changed += batch.changed;
             if let Some(callback) = &mut self.options.progress {
                 callback(&progress);
+            }
+            if let Some(walk) = queue {
+                self.drain_between(lease, facts, walk)?;
             }
             if batch.last {
                 return Ok(progress.changed);

@@ -3,6 +3,7 @@
 mod action;
 mod backfill;
 mod barrier;
+mod drain;
 mod empty;
 mod gates;
 mod intact;
@@ -12,6 +13,7 @@ mod strangers;
 mod verify;
 
 pub(crate) use action::backoff;
+pub use drain::Drained;
 pub(crate) use locate::{compatible, locate, Position};
 
 use crate::backend::driver::{driver, Driver};

@@ -17,7 +17,7 @@ use crate::plan::Context;
 use super::rules::Postgres;
 
 /// Not the library's own copying, which says so by a setting of its transaction.
-const NOT_COPYING: &str =
+pub(super) const NOT_COPYING: &str =
     "pg_catalog.current_setting('expand_contract.copying', true) IS DISTINCT FROM 'on'";
 
 fn functions(mirror: &Mirror<'_>) -> [String; 3] {

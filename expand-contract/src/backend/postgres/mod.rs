@@ -3,6 +3,7 @@
 mod catalogue;
 mod mirror;
 mod open;
+mod queue;
 pub(crate) mod rules;
 
 use std::time::Duration;
@@ -337,6 +338,29 @@ impl Driver for Server {
             Some(upper) => ledger.set_cursor(s, slot, upper),
             None => ledger.clear_cursor(s, slot),
         }
+    }
+
+    fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {
+        // by the primary key's index, whatever the statistics say
+        s.batch("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+            .during("setting up a transaction")?;
+        let values: Vec<String> = table
+            .cursor
+            .iter()
+            .enumerate()
+            .map(|(i, key)| format!("(ec_e.k ->> {i})::{}", key.type_sql))
+            .collect();
+        // every key is a JSON array already
+        Ok(Range {
+            sql: format!(
+                "({}) IN (SELECT {} FROM jsonb_array_elements({BIND}::text::jsonb) ec_e (k))",
+                self::keys(table, ""),
+                values.join(", ")
+            ),
+            binds: vec![Some(format!("[{}]", keys.join(", ")))],
+            upper: None,
+            last: true,
+        })
     }
 
     fn locator(&self, table: &Table, _range: &Range) -> Locator {

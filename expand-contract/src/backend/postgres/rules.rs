@@ -1,6 +1,7 @@
 //! PostgreSQL's DDL.
 
-use super::mirror;
+use super::{mirror, queue};
+use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
 use crate::definition::{Conversion, Dialect};
@@ -255,8 +256,10 @@ impl Rules for Postgres {
         Some(super::open::sql(table))
     }
 
-    fn mirror_triggers(&self, cx: &Context<'_>, _retired: bool) -> Result<Vec<String>, Error> {
-        mirror::names(cx)
+    fn mirror_triggers(&self, cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
+        let mut out = mirror::names(cx)?;
+        out.extend(queue::names(cx, retired));
+        Ok(out)
     }
 
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
@@ -420,6 +423,7 @@ impl Rules for Postgres {
             }
         }
         work.push(Work::ForgetSaved);
+        work.extend(cx.refuse_one_sided()?);
         let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
         publish.name = "complete the old columns".to_owned();
         actions.push(publish);
@@ -427,23 +431,45 @@ impl Rules for Postgres {
     }
 
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, mirror::When::Expand)
+        let mut out = mirror::install(cx, mirror::When::Expand)?;
+        out.extend(queue::install(cx, Mode::Queue, true)?);
+        Ok(out)
     }
 
     fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, mirror::When::Retire)
+        let mut out = mirror::install(cx, mirror::When::Retire)?;
+        out.extend(queue::install(cx, Mode::Retired, true)?);
+        Ok(out)
     }
 
     fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, mirror::When::Back)
+        let mut out = mirror::install(cx, mirror::When::Back)?;
+        out.extend(queue::install(cx, Mode::Back, true)?);
+        Ok(out)
     }
 
     fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String> {
-        mirror::drop_triggers(cx)
+        let mut out = mirror::drop_triggers(cx);
+        out.extend(queue::drop_triggers(cx));
+        out
     }
 
     fn drop_mirror_functions(&self, cx: &Context<'_>) -> Vec<String> {
-        mirror::drop_functions(cx)
+        let mut out = mirror::drop_functions(cx);
+        out.extend(queue::drop_functions(cx));
+        out
+    }
+
+    fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error> {
+        queue::install(cx, mode, false)
+    }
+
+    fn row_key(&self, table: &Table, row: &str) -> String {
+        queue::row_key(table, row)
+    }
+
+    fn writers_lock(&self) -> &'static str {
+        "SHARE ROW EXCLUSIVE"
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {

@@ -4,6 +4,7 @@ mod catalogue;
 pub(crate) mod definition;
 mod mirror;
 mod open;
+mod queue;
 pub(crate) mod rules;
 pub(crate) mod tokens;
 
@@ -274,6 +275,44 @@ impl Driver for File {
         _range: &Range,
     ) -> Result<(), Error> {
         ledger.move_cursor(s, &format!("{slot}:next"), slot)
+    }
+
+    fn queued(&self, _s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {
+        let columns: Vec<String> = table
+            .primary_key
+            .iter()
+            .map(|name| Dialect::Sqlite.quote(name))
+            .collect();
+        // a primary key may hold NULLs here, which no list finds
+        let (mut listed, mut parts) = (Vec::new(), Vec::new());
+        for key in keys {
+            let values = queue::literals(key).filter(|values| values.len() == columns.len());
+            let values = values.ok_or_else(|| Error::Unexpected {
+                what: format!("a key of the queue, {key}"),
+            })?;
+            if values.contains(&"NULL") {
+                let same = columns.iter().zip(values);
+                let same: Vec<String> = same.map(|(c, value)| format!("{c} IS {value}")).collect();
+                parts.push(format!("({})", same.join(" AND ")));
+            } else {
+                listed.push(format!("({})", values.join(", ")));
+            }
+        }
+        if !listed.is_empty() {
+            parts.push(match columns.as_slice() {
+                [one] => format!("{one} IN ({})", listed.join(", ")),
+                many => format!("({}) IN (VALUES {})", many.join(", "), listed.join(", ")),
+            });
+        }
+        Ok(Range {
+            sql: match parts.as_slice() {
+                [] => "0".to_owned(),
+                parts => format!("({})", parts.join(" OR ")),
+            },
+            binds: Vec::new(),
+            upper: None,
+            last: true,
+        })
     }
 
     fn locator(&self, table: &Table, range: &Range) -> Locator {

@@ -1,6 +1,7 @@
 //! SQLite's DDL.
 
-use super::mirror;
+use super::{mirror, queue};
+use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
 use crate::definition::{Conversion, Dialect};
@@ -140,7 +141,9 @@ impl Rules for Sqlite {
     }
 
     fn mirror_triggers(&self, cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
-        mirror::names(cx, retired)
+        let mut out = mirror::names(cx, retired)?;
+        out.extend(queue::names(cx, retired));
+        Ok(out)
     }
 
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
@@ -273,29 +276,48 @@ impl Rules for Sqlite {
             work.push(Work::Sql(self.drop_index(cx.table, &copy, false)));
         }
         work.push(Work::ForgetSaved);
+        work.extend(cx.refuse_one_sided()?);
         let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
         publish.name = "complete the old columns".to_owned();
         Ok(vec![publish])
     }
 
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
-        mirror::install(cx, false)
+        let mut out = mirror::install(cx, false)?;
+        out.extend(queue::install(cx, Mode::Queue)?);
+        Ok(out)
     }
 
     fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
         let mut out = mirror::drop_triggers(cx);
         out.extend(mirror::install(cx, true)?);
+        out.extend(queue::install(cx, Mode::Retired)?);
         Ok(out)
     }
 
     fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
         let mut out = mirror::drop_triggers(cx);
         out.extend(mirror::install(cx, false)?);
+        out.extend(queue::install(cx, Mode::Back)?);
         Ok(out)
     }
 
     fn drop_mirror(&self, cx: &Context<'_>) -> Vec<String> {
-        mirror::drop_triggers(cx)
+        let mut out = mirror::drop_triggers(cx);
+        out.extend(queue::drop_triggers(cx));
+        out
+    }
+
+    fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error> {
+        queue::install(cx, mode)
+    }
+
+    fn row_key(&self, table: &Table, row: &str) -> String {
+        queue::row_key(table, row)
+    }
+
+    fn writers_lock(&self) -> &'static str {
+        "database write lock"
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
