@@ -156,14 +156,14 @@ impl PgServer {
             .unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
-    /// Waits until a replica has replayed all that `primary` has written.
+    /// Waits until a replica has replayed all that `primary` has done so far.
     ///
     /// # Panics
     ///
     /// When it does not get there within [`wait::DEADLINE`].
     #[track_caller]
     pub fn wait_for(&self, primary: &PgServer) {
-        let written: Lsn = diesel::sql_query("SELECT pg_current_wal_lsn()::text AS lsn")
+        let written: Lsn = diesel::sql_query("SELECT pg_current_wal_insert_lsn()::text AS lsn")
             .get_result(&mut primary.connect())
             .expect("the primary knows where it is");
         let reached = format!(

@@ -15,7 +15,7 @@ use tests::wait;
 macro_rules! model {
     ($name:ident) => {
         mod $name {
-            #![allow(dead_code)]
+            #![allow(dead_code, unreachable_pub)]
             use expand_contract::prelude::*;
 
             diesel::table! {
