@@ -1,5 +1,7 @@
 //! The steps of one migration, in an order that the compiler checks.
 
+mod member;
+
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -19,6 +21,9 @@ use crate::runner::{Drained, Position, Runner};
 use crate::state::{PhaseCell, Snapshot};
 use crate::stranger::Stranger;
 use crate::waiting::{Instance, Override};
+
+#[doc(hidden)]
+pub use member::Member;
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
 /// `#[expand_contract::migrate]` implement it.
@@ -557,36 +562,4 @@ where
     let member = Member::of::<M, C>()?;
     let (snapshot, _) = member.read(&mut ConnectionSession::<C>::new(conn, Vec::new()))?;
     Ok(snapshot)
-}
-
-/// A migration, and its table as connections of one kind know it.
-#[doc(hidden)]
-#[derive(Debug, Clone)]
-pub struct Member {
-    pub(crate) cell: &'static PhaseCell,
-    name: TableName,
-}
-
-impl Member {
-    pub(crate) fn of<M, C>() -> Result<Self, Error>
-    where
-        C: RunnerConnection,
-        M: MigrateOn<C>,
-    {
-        Ok(Member {
-            cell: M::cell(),
-            name: table_name::<M, C>()?,
-        })
-    }
-
-    /// The phase, and the database's epoch at which it was published; none: the phase was inferred. Reads only.
-    pub(crate) fn read(&self, s: &mut dyn Session) -> Result<(Snapshot, Option<i64>), Error> {
-        let mut options = Options::default();
-        let def = self.cell.definition();
-        let mut runner = Runner::new(s, def, self.name.clone(), &mut options)?;
-        let position = runner.position()?;
-        position.check_sets(def)?;
-        let published = position.row.as_ref().map(|row| row.published);
-        Ok((read_cell(self.cell, &mut runner)?.0, published))
-    }
 }

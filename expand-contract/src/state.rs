@@ -4,14 +4,15 @@
 //! gives the phase of each with [`Snapshot`]: to a statement (`.at(&snapshot)`) or to everything a closure runs
 //! ([`Snapshot::scope`]).
 
+mod leased;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::definition::{Dialect, MigrationDef};
-use crate::error::Error;
-use crate::lease::{clock, Slot, Term, EXPIRED, NO_LEASE};
+use crate::lease::{clock, Slot, Term, NO_LEASE};
 use crate::phase::Stage;
 
 /// Why a statement on a changed column could not be built. Nothing was sent to the database.
@@ -140,10 +141,6 @@ pub struct PhaseCell {
     keeper: RwLock<Option<Arc<Slot>>>,
 }
 
-/// For how long after the phase has moved a statement that was built before may still be walked: between the walks of one
-/// execution there is no time, unless the thread is held up.
-const UNDER_WAY: u64 = 1_000_000_000;
-
 impl PhaseCell {
     /// A cell that knows no phase yet.
     pub const fn new(definition: &'static MigrationDef) -> Self {
@@ -202,110 +199,6 @@ impl PhaseCell {
         Current::from_code(code).ok_or(StatementError::PhaseUnknown {
             migration: self.definition.id,
         })
-    }
-
-    /// The process-wide phase, if it may be used at the moment that `now` says.
-    ///
-    /// The deadline belongs to the phase that was there before and after it was looked at: a thread that is held up in
-    /// between must not use a later phase's deadline for an earlier phase.
-    #[inline]
-    fn checked(&self, now: impl Fn() -> u64) -> Option<u16> {
-        let mut code = self.current.load(Ordering::Acquire);
-        loop {
-            let deadline = self.deadline.load(Ordering::Acquire);
-            if deadline != NO_LEASE && now() >= deadline {
-                return None;
-            }
-            let again = self.current.load(Ordering::Acquire);
-            if again == code {
-                return Some(code);
-            }
-            code = again;
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refresh(&self) -> Result<u16, StatementError> {
-        let in_force = || self.checked(clock::now);
-        match self.keeper() {
-            Some(slot) => slot.refresh(self.definition.id, in_force),
-            None => in_force().ok_or_else(|| StatementError::LeaseExpired {
-                migration: self.definition.id,
-                reason: "the lease was shut down".to_owned(),
-            }),
-        }
-    }
-
-    /// Whether a statement that was built for `code` may be walked again.
-    #[inline]
-    pub(crate) fn walk_again(&self, code: u16) -> Result<(), StatementError> {
-        if self.current.load(Ordering::Acquire) == code
-            || self.deadline.load(Ordering::Acquire) == NO_LEASE
-        {
-            return Ok(());
-        }
-        self.walk_late(clock::now())
-    }
-
-    #[cold]
-    fn walk_late(&self, now: u64) -> Result<(), StatementError> {
-        if now.saturating_sub(self.moved.load(Ordering::Acquire)) < UNDER_WAY {
-            return Ok(());
-        }
-        Err(StatementError::Superseded {
-            migration: self.definition.id,
-        })
-    }
-
-    fn keeper(&self) -> Option<Arc<Slot>> {
-        self.keeper
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Puts the cell into the care of a lease; from here on nobody else sets it. It may not be used until it is adopted.
-    pub(crate) fn lease(&self, slot: &Arc<Slot>) -> Result<(), Error> {
-        let mut keeper = self.keeper.write().unwrap_or_else(PoisonError::into_inner);
-        if keeper.as_ref().is_some_and(|held| !held.watch.is_stopped()) {
-            return Err(Error::LeaseTaken {
-                migration: self.definition.id,
-            });
-        }
-        *keeper = Some(Arc::clone(slot));
-        self.deadline.store(EXPIRED, Ordering::Release);
-        Ok(())
-    }
-
-    /// Whether the lease of this slot keeps the cell.
-    pub(crate) fn is_kept_by(&self, slot: &Arc<Slot>) -> bool {
-        self.keeper()
-            .is_some_and(|keeper| Arc::ptr_eq(&keeper, slot))
-    }
-
-    /// The phase as the lease's watcher has read it.
-    pub(crate) fn adopt(&self, snapshot: &Snapshot, deadline: u64) {
-        self.set(snapshot);
-        // after the phase that it is for, see `checked`
-        self.extend(deadline);
-    }
-
-    /// The phase has not moved.
-    pub(crate) fn extend(&self, deadline: u64) {
-        self.deadline.store(deadline, Ordering::Release);
-    }
-
-    fn set(&self, snapshot: &Snapshot) {
-        *self
-            .old_types
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(snapshot.old_types.clone());
-        let code = snapshot.current.code();
-        if self.current.load(Ordering::Acquire) != code {
-            self.moved.store(clock::now(), Ordering::Release);
-            self.current.store(code, Ordering::Release);
-        }
     }
 
     /// The old column's catalogue type, where the dialect needs one in a cast.

@@ -27,7 +27,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::{test_kill_process, Pid};
+use rustix::process::{kill_process, test_kill_process, Pid, Signal};
 
 use crate::wait;
 
@@ -98,8 +98,18 @@ impl TestProcess {
     ///
     /// When the process cannot be started.
     pub fn spawn(test: &str, role: &str) -> Self {
+        Self::spawn_with(test, role, |_| ())
+    }
+
+    /// [`spawn`](Self::spawn) with changes to the command: its environment.
+    ///
+    /// # Panics
+    ///
+    /// When the process cannot be started.
+    pub fn spawn_with(test: &str, role: &str, change: impl FnOnce(&mut Command)) -> Self {
         let executable = env::current_exe().expect("the test knows its executable");
-        let mut child = Command::new(executable)
+        let mut command = Command::new(executable);
+        command
             .args([
                 "--exact",
                 test,
@@ -109,7 +119,9 @@ impl TestProcess {
             ])
             .env(ROLE, role)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = command
             .spawn()
             .expect("the test's own executable can be started");
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -181,6 +193,41 @@ impl TestProcess {
         writeln!(stdin)
             .and_then(|()| stdin.flush())
             .expect("the child reads its orders");
+    }
+
+    /// Stops the child with SIGSTOP, and returns when all of its threads stand still.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.id());
+        wait::until("every thread of the child stands still", || {
+            std::fs::read_dir(&tasks)
+                .expect("a child has threads")
+                .map_while(Result::ok)
+                .all(|task| {
+                    // the state follows the name, which is in parentheses
+                    std::fs::read_to_string(task.path().join("stat"))
+                        .is_ok_and(|stat| stat.rsplit(") ").next().unwrap_or("").starts_with('T'))
+                })
+        });
+    }
+
+    /// Lets a stopped child run on.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a child has a process id"), signal)
+            .expect("a child can be signalled");
     }
 
     /// Kills the child with SIGKILL, and returns when it is gone.

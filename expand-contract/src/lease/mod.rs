@@ -199,3 +199,18 @@ impl Snapshots {
         self.0.iter().find(|it| std::ptr::eq(it.cell(), cell))
     }
 }
+
+/// Slots without a watcher, for the tests of those that use them.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    pub(crate) fn slot() -> Arc<Slot> {
+        let watch = term::Watch::new(Duration::ZERO);
+        Slot::new(&watch, &watch)
+    }
+
+    pub(crate) fn stop(slot: &Slot) {
+        slot.watch.stop();
+    }
+}

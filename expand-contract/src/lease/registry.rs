@@ -399,3 +399,6 @@ impl Registry {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests;

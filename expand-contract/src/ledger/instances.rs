@@ -160,9 +160,27 @@ fn columns(
     out.join(", ")
 }
 
+// a newer release keeps the ledger, and this one must not guess what it means
+fn unreadable(
+    (version, readable_by, epoch): (&str, &str, &str),
+    of: &[&'static MigrationDef],
+) -> View {
+    let refused = |_: &&'static MigrationDef| {
+        let meta = Meta::parse(version, readable_by, epoch);
+        meta.err().map(Err)
+    };
+    View {
+        epoch: epoch.parse().unwrap_or(0),
+        seen: of.iter().map(refused).collect(),
+    }
+}
+
 fn parse(row: &mut Fields, of: &[&'static MigrationDef]) -> Result<View, Error> {
     let (version, readable_by, epoch) = (row.text(), row.text(), row.text());
-    let meta = Meta::parse(&version, &readable_by, &epoch)?;
+    let meta = match Meta::parse(&version, &readable_by, &epoch) {
+        Ok(meta) => meta,
+        Err(_) => return Ok(unreadable((&version, &readable_by, &epoch), of)),
+    };
     let mut seen = Vec::new();
     for def in of {
         let generation = row.maybe();

@@ -10,13 +10,13 @@ const FOLDER: &str = "TESTDB_PG_BIN";
 /// Where Debian and Ubuntu keep one folder per major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The folder with `initdb` and `postgres`.
+/// The folder with `initdb`, `postgres` and `pg_basebackup`.
 pub(super) fn find() -> PathBuf {
     if let Some(folder) = env::var_os(FOLDER) {
         let folder = PathBuf::from(folder);
         assert!(
             is_complete(&folder),
-            "{FOLDER}={} has no initdb and postgres",
+            "{FOLDER}={} has no initdb, postgres and pg_basebackup",
             folder.display()
         );
         return folder;
@@ -26,7 +26,7 @@ pub(super) fn find() -> PathBuf {
         .unwrap_or_else(|| {
             panic!(
                 "no PostgreSQL server binaries: run `sudo apt-get install --no-install-recommends postgresql`, \
-                 or set {FOLDER} to the folder of initdb and postgres"
+                 or set {FOLDER} to the folder of initdb, postgres and pg_basebackup"
             )
         })
 }
@@ -45,7 +45,7 @@ fn newest(parent: &Path) -> Option<PathBuf> {
 }
 
 fn is_complete(folder: &Path) -> bool {
-    ["initdb", "postgres"]
+    ["initdb", "postgres", "pg_basebackup"]
         .iter()
         .all(|binary| folder.join(binary).is_file())
 }

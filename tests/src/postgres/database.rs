@@ -69,6 +69,11 @@ impl PgDatabase {
         })
     }
 
+    /// Its name, by which a replica knows it too.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The server it is on.
     pub fn server(&self) -> &PgServer {
         &self.server

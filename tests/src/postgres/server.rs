@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
-use diesel::{Connection, PgConnection};
+use diesel::sql_types::Text;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl};
 use rustix::process::geteuid;
 
 use super::binaries;
@@ -20,6 +21,12 @@ use crate::wait;
 pub struct PgServer {
     folder: PathBuf,
     supervisor: Child,
+}
+
+#[derive(QueryableByName)]
+struct Lsn {
+    #[diesel(sql_type = Text)]
+    lsn: String,
 }
 
 /// What a test server gives up or needs: nothing survives a crash, and many tests are connected at once.
@@ -51,6 +58,20 @@ impl PgServer {
     ///
     /// When it cannot be started.
     pub fn start(settings: &[(&str, &str)]) -> Arc<Self> {
+        Self::create(None, settings)
+    }
+
+    /// Starts a streaming replica of this server, which answers queries and lags as `pg_wal_replay_pause()` says.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn replica(&self) -> Arc<Self> {
+        Self::create(Some(&self.folder), &[])
+    }
+
+    fn create(primary: Option<&Path>, settings: &[(&str, &str)]) -> Arc<Self> {
         let binaries = binaries::find();
         let folder = tempfile::Builder::new()
             .prefix("expand-contract-pg-")
@@ -59,7 +80,7 @@ impl PgServer {
 
         let mut command = Command::new("sh");
         command.args(["-c", SUPERVISOR, "supervisor"]);
-        command.args([folder.path(), &binaries]);
+        command.args([folder.path(), &binaries, primary.unwrap_or(Path::new(""))]);
         for (name, value) in SETTINGS.iter().chain(settings) {
             command.args(["-c", &format!("{name}={value}")]);
         }
@@ -117,7 +138,7 @@ impl PgServer {
     }
 
     /// The address of one of its databases, for libpq and for tokio-postgres.
-    pub(super) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         let mut url = format!("postgresql:///{database}?user=postgres&port=5432&host=");
         for byte in self.folder.as_os_str().as_encoded_bytes() {
             match byte {
@@ -133,6 +154,27 @@ impl PgServer {
     pub(super) fn connect(&self) -> PgConnection {
         PgConnection::establish(&self.url("postgres"))
             .unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
+    }
+
+    /// Waits until a replica has replayed all that `primary` has done so far.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there within [`wait::DEADLINE`].
+    #[track_caller]
+    pub fn wait_for(&self, primary: &PgServer) {
+        let written: Lsn = diesel::sql_query("SELECT pg_current_wal_insert_lsn()::text AS lsn")
+            .get_result(&mut primary.connect())
+            .expect("the primary knows where it is");
+        let reached = format!(
+            "SELECT (pg_last_wal_replay_lsn() >= '{}')::text AS lsn",
+            written.lsn
+        );
+        let mut replica = self.connect();
+        wait::until("the replica has caught up", || {
+            let answer: Result<Lsn, _> = diesel::sql_query(&reached).get_result(&mut replica);
+            answer.is_ok_and(|answer| answer.lsn == "true")
+        });
     }
 
     fn wait_until_ready(&mut self) {

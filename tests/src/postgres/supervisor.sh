@@ -1,10 +1,18 @@
 # Runs a PostgreSQL server for as long as standard input stays open, then leaves nothing behind.
-#   sh supervisor.sh FOLDER BIN [ARGUMENT OF postgres]...
+#   sh supervisor.sh FOLDER BIN PRIMARY [ARGUMENT OF postgres]...
+# PRIMARY is empty, or the folder of a server that this one is to be a streaming replica of.
 # Standard input is a pipe from the test process: the kernel closes it however that process ends, SIGKILL included.
-folder=$1 bin=$2
-shift 2
+folder=$1 bin=$2 primary=$3
+shift 3
 exec 3<&0 >"$folder/log" 2>&1
-if "$bin/initdb" -N -A trust -U postgres -E UTF8 --locale=C.UTF-8 -D "$folder/data"; then
+create() {
+  if [ -n "$primary" ]; then
+    "$bin/pg_basebackup" -h "$primary" -p 5432 -U postgres -D "$folder/data" -R -X stream -c fast -N
+  else
+    "$bin/initdb" -N -A trust -U postgres -E UTF8 --locale=C.UTF-8 -D "$folder/data"
+  fi
+}
+if create; then
   "$bin/postgres" -D "$folder/data" -k "$folder" "$@" &
   server=$!
   {

@@ -1,7 +1,7 @@
 //! What the scenarios share. Each has a model of its own, since the phase is the process's.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::{Connection, QueryResult};
 use expand_contract::lease::Builder;
@@ -15,7 +15,7 @@ use tests::wait;
 macro_rules! model {
     ($name:ident) => {
         mod $name {
-            #![allow(dead_code)]
+            #![allow(dead_code, unreachable_pub)]
             use expand_contract::prelude::*;
 
             diesel::table! {
@@ -206,4 +206,9 @@ pub fn said(error: &diesel::result::Error) -> Option<&StatementError> {
         QueryBuilderError(inner) | SerializationError(inner) => inner.downcast_ref(),
         _ => None,
     }
+}
+
+/// Waits until a process that was stopped at `since` has been so for longer than its lease.
+pub fn run_out(since: Instant, lease: Duration) {
+    wait::until("the lease has run out", || since.elapsed() > lease);
 }

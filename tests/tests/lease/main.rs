@@ -2,4 +2,8 @@
 #![allow(missing_docs)]
 
 mod common;
+mod deadline;
+mod ledgers;
+mod processes;
 mod registration;
+mod replica;
