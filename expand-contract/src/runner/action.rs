@@ -164,7 +164,9 @@ impl Runner<'_> {
             }
             if done == Done::Queued {
                 if attempt > self.options.retries {
-                    let found = format!("rows came into it as fast as they were converted, {attempt} times");
+                    let found = format!(
+                        "rows came into it as fast as they were converted, {attempt} times"
+                    );
                     let remedy = "stop the writers that know one column only, and run it again";
                     let gate = Gate::Queue;
                     return self.closed(lease, action.step, gate, found, remedy);

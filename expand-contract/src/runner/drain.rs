@@ -78,7 +78,8 @@ impl Drain<'_> {
         self.ledger.unqueue(s, &superseded)?;
         for change in self.cx.rust_changes() {
             for written in Written::ALL {
-                let of_side = |entry: &&Entry| entry.change == change.index && entry.side == written;
+                let of_side =
+                    |entry: &&Entry| entry.change == change.index && entry.side == written;
                 let keys: BTreeSet<&str> = latest
                     .values()
                     .filter(|entry| of_side(entry))
@@ -105,8 +106,7 @@ impl Drain<'_> {
                 request.queue_key = Some(job.queue_key());
                 let outcome = job.convert(s, change, &request)?;
                 worked.converted += outcome.changed;
-                let settled: BTreeSet<&str> =
-                    outcome.settled.iter().map(String::as_str).collect();
+                let settled: BTreeSet<&str> = outcome.settled.iter().map(String::as_str).collect();
                 let found: BTreeSet<&str> = outcome.found.iter().map(String::as_str).collect();
                 let done: Vec<&Entry> = entries
                     .iter()

@@ -121,7 +121,10 @@ fn create_triggers(
     let only_old = format!("NOT {old_kept} AND {new_kept}");
     let only_new = format!("{old_kept} AND NOT {new_kept}");
     let (from, to) = (quote(mirror.change.from), quote(mirror.change.to));
-    let [set, clear, named] = ledger.mark_sql(index, NAMED, &key)?;
+    // A statement that names both columns and then skips its row (UPDATE OR IGNORE) leaves its mark: it is for these values
+    // only, and the runner's next transaction clears it away.
+    let marked = format!("({key} || ' ' || quote({old}) || ' ' || quote({new}))");
+    let [set, clear, named] = ledger.mark_sql(index, NAMED, &marked)?;
     let [_, _, copying] = ledger.mark_sql(index, COPYING, "''")?;
     let mut create = |name: &str, event: &str, when: &str, body: Vec<String>| {
         let name = trigger_name(cx, mirror, name);
@@ -131,13 +134,7 @@ fn create_triggers(
         ));
     };
 
-    let mut body = act(
-        mirror,
-        mode,
-        Written::Old,
-        &key,
-        &format!("{new} IS NULL"),
-    )?;
+    let mut body = act(mirror, mode, Written::Old, &key, &format!("{new} IS NULL"))?;
     if !mode.ignores_new() {
         let not = format!("{old} IS NULL");
         body.extend(act(mirror, mode, Written::New, &key, &not)?);
@@ -149,7 +146,6 @@ fn create_triggers(
         body,
     );
 
-    // a mark that a statement left when it skipped its row (UPDATE OR IGNORE) is not for the next one
     let mark = vec![clear.clone(), set.clone()];
     for (name, column, when) in [
         ("named_new", &to, &only_old),
@@ -241,9 +237,20 @@ mod tests {
             "NULL, X'00FF', 1.5e+300",
             "CAST(X'' AS TEXT)",
         ] {
-            assert_eq!(literals(key).map(|parts| parts.join(", ")).as_deref(), Some(key));
+            assert_eq!(
+                literals(key).map(|parts| parts.join(", ")).as_deref(),
+                Some(key)
+            );
         }
-        for key in ["", "1; DROP TABLE t", "x", "'a'", "X'0g'", "1, ", "CAST(1 AS TEXT)"] {
+        for key in [
+            "",
+            "1; DROP TABLE t",
+            "x",
+            "'a'",
+            "X'0g'",
+            "1, ",
+            "CAST(1 AS TEXT)",
+        ] {
             assert_eq!(literals(key), None, "{key}");
         }
     }
