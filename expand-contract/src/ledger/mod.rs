@@ -8,7 +8,9 @@ mod schema;
 mod store;
 
 pub(crate) use lease::Lease;
-pub(crate) use queue::{Entry, Written, COPYING, NAMED};
+pub(crate) use queue::{Entry, Written};
+#[cfg(feature = "sqlite")]
+pub(crate) use queue::{COPYING, NAMED};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 
