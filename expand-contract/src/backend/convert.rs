@@ -92,8 +92,6 @@ pub struct Outcome {
     pub samples: Vec<String>,
     /// Rows whose value does not convert.
     pub poison: Vec<PoisonRow>,
-    /// The queue's keys of all rows that there are.
-    pub found: Vec<String>,
     /// The queue's keys of the rows that are consistent now.
     pub settled: Vec<String>,
 }
@@ -222,7 +220,6 @@ where
         let mut outcome = Outcome::default();
         for row in read::<C, Ch>(conn, request, &request.range, &request.range_binds)? {
             let mut row = row;
-            outcome.found.extend(row.queue_key.clone());
             // a row that a writer changed in between is read again; a value that moves this often is a busy row that
             // the next sweep finds
             for _ in 0..5 {

@@ -80,6 +80,8 @@ pub(crate) trait Rules: Sync {
     fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error>;
     /// The key of a row in the queue, as SQL. `row`: what comes before a column's name.
     fn row_key(&self, table: &Table, row: &str) -> String;
+    /// What follows a query of a table whose rows are to be locked, those left out that somebody else has locked.
+    fn lock_free_rows(&self) -> &'static str;
     /// The lock that keeps writers out and lets readers in.
     fn writers_lock(&self) -> &'static str;
 

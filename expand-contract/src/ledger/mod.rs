@@ -13,7 +13,9 @@ mod strangers;
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
-pub(crate) use queue::{Entry, Written, COPYING, NAMED};
+pub(crate) use queue::{Entry, Written};
+#[cfg(feature = "sqlite")]
+pub(crate) use queue::{COPYING, NAMED};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};

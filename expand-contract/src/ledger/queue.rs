@@ -28,13 +28,6 @@ impl Written {
             Written::New => "new",
         }
     }
-
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Written::Old => Written::New,
-            Written::New => Written::Old,
-        }
-    }
 }
 
 /// SQLite: a statement under way names both columns of the row.
@@ -180,8 +173,18 @@ impl Ledger {
             return Ok(());
         }
         let [set, clear, _] = self.mark_sql(change, COPYING, "''")?;
-        s.batch(if begins { &set } else { &clear })
-            .during("marking the runner's transaction")
+        let context = "marking the runner's transaction";
+        if !begins {
+            return s.batch(&clear).during(context);
+        }
+        // nobody else's statement is under way: what is marked as such was left behind
+        let sql = format!(
+            "DELETE FROM {} WHERE {} AND side = '{NAMED}'",
+            self.table("queue"),
+            self.me()
+        );
+        s.execute(&sql, &[self.id()]).during(context)?;
+        s.batch(&set).during(context)
     }
 
     /// The first entries behind `after`, in the order of the queue.

@@ -10,7 +10,7 @@ use crate::backend::driver::Driver;
 use crate::backend::session::Session;
 use crate::backend::Direction;
 use crate::definition::Conversion;
-use crate::error::{Error, PoisonRow};
+use crate::error::{Error, PoisonRow, While};
 use crate::gate::Gate;
 use crate::ledger::{Entry, Lease, Ledger, Written};
 use crate::options::{Options, Progress};
@@ -26,7 +26,8 @@ const LAST: u32 = 100;
 pub struct Drained {
     /// Rows that were converted.
     pub converted: u64,
-    /// Rows that wait still: written meanwhile, locked by a transaction under way, or not convertible.
+    /// Rows that wait still: written meanwhile, locked by a transaction under way (none is waited for), not convertible, or
+    /// refused by the database.
     pub left: u64,
     /// Since when the first of them waits, as the database prints it.
     pub oldest: Option<String>,
@@ -55,6 +56,23 @@ struct Drain<'d> {
 }
 
 impl Drain<'_> {
+    /// Of the keys those whose rows are there, and those whose rows nobody else can write until the transaction is over. A
+    /// row that somebody else has locked is not waited for.
+    fn lock(&self, s: &mut dyn Session, keys: &[&str]) -> Result<[BTreeSet<String>; 2], Error> {
+        let table = self.cx.table;
+        let range = self.driver.queued(s, table, keys)?;
+        let key = self.cx.rules.row_key(table, &format!("{}.", table.sql()));
+        let sql = format!("SELECT {key} FROM {} WHERE {}", table.sql(), range.sql);
+        let mut read = |clause: &str| {
+            let rows = s.rows(&format!("{sql}{clause}"), &range.binds);
+            let rows = rows.during("looking for the rows of the queue")?;
+            Ok::<BTreeSet<String>, Error>(rows.into_iter().flatten().flatten().collect())
+        };
+        let free = read(self.cx.rules.lock_free_rows())?;
+        // by another statement, which sees what those had done that let go in between
+        Ok([read("")?, free])
+    }
+
     /// Converts the rows of the entries, each in the direction of its last write, and takes off the queue those that are
     /// right now or gone.
     fn work_off(&self, s: &mut dyn Session, entries: &[Entry]) -> Result<Worked, Error> {
@@ -63,28 +81,36 @@ impl Drain<'_> {
             last: entries.last().map_or(0, |entry| entry.entry),
             ..Worked::default()
         };
-        // a row has more than one entry only where rows have exchanged their keys; the last of them counts
-        let mut latest: BTreeMap<(usize, &str), &Entry> = BTreeMap::new();
-        for entry in entries {
-            latest.insert((entry.change, &entry.row_key), entry);
-        }
-        let superseded: Vec<&Entry> = entries
+        let keys: BTreeSet<&str> = entries.iter().map(|entry| entry.row_key.as_str()).collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let [found, free] = self.lock(s, &keys)?;
+        let gone: Vec<&Entry> = entries
             .iter()
-            .filter(|entry| {
-                let last = latest.get(&(entry.change, entry.row_key.as_str()));
-                last.is_some_and(|last| last.side != entry.side)
-            })
+            .filter(|entry| !found.contains(&entry.row_key))
             .collect();
+        self.ledger.unqueue(s, &gone)?;
+
+        // a row has more than one entry only where rows have exchanged their keys; the last of them counts
+        let mut latest: BTreeMap<(usize, &str), Written> = BTreeMap::new();
+        let entries: Vec<&Entry> = entries
+            .iter()
+            .filter(|entry| free.contains(&entry.row_key))
+            .collect();
+        for entry in &entries {
+            latest.insert((entry.change, &entry.row_key), entry.side);
+        }
+        let current =
+            |entry: &&Entry| latest.get(&(entry.change, &entry.row_key)) == Some(&entry.side);
+        let (entries, superseded): (Vec<&Entry>, Vec<&Entry>) =
+            entries.into_iter().partition(current);
         self.ledger.unqueue(s, &superseded)?;
         for change in self.cx.rust_changes() {
             for written in Written::ALL {
                 let of_side =
-                    |entry: &&Entry| entry.change == change.index && entry.side == written;
-                let keys: BTreeSet<&str> = latest
-                    .values()
-                    .filter(|entry| of_side(entry))
-                    .map(|entry| entry.row_key.as_str())
-                    .collect();
+                    |entry: &&&Entry| entry.change == change.index && entry.side == written;
+                let entries: Vec<&Entry> = entries.iter().filter(of_side).copied().collect();
+                let keys: BTreeSet<&str> =
+                    entries.iter().map(|entry| entry.row_key.as_str()).collect();
                 if keys.is_empty() {
                     continue;
                 }
@@ -107,14 +133,9 @@ impl Drain<'_> {
                 let outcome = job.convert(s, change, &request)?;
                 worked.converted += outcome.changed;
                 let settled: BTreeSet<&str> = outcome.settled.iter().map(String::as_str).collect();
-                let found: BTreeSet<&str> = outcome.found.iter().map(String::as_str).collect();
                 let done: Vec<&Entry> = entries
-                    .iter()
-                    .filter(|entry| of_side(entry))
-                    .filter(|entry| {
-                        let key = entry.row_key.as_str();
-                        settled.contains(key) || !found.contains(key)
-                    })
+                    .into_iter()
+                    .filter(|entry| settled.contains(entry.row_key.as_str()))
                     .collect();
                 self.ledger.unqueue(s, &done)?;
                 self.ledger.quarantine(s, &outcome.poison)?;
@@ -233,8 +254,7 @@ impl Runner<'_> {
                     walk.after = walk.end;
                     return Ok(None);
                 }
-                // Diesel hands on no error codes: a row that somebody has locked and a value that the column does not
-                // take look alike. Down to that row; it is left for the next walk.
+                // a value that the column does not take: down to that row, which stays
                 Err(Error::Database { .. }) if size > 1 => {
                     size = (size / 10).max(1);
                     std::thread::sleep(backoff(attempt));

@@ -30,6 +30,7 @@ pub fn fast() -> Options {
         .batch_size(3)
         .grace(Duration::ZERO)
         .lease(Duration::from_millis(200))
+        .quiet_period(Duration::ZERO)
         .retries(2)
         .lock_timeout(Duration::from_millis(100))
 }

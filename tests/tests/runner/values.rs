@@ -152,8 +152,9 @@ where
         Some("12.34")
     );
     // verify compares by the Rust functions
-    D::run(conn, "UPDATE prices SET cents = 1 WHERE id = 1");
+    assert!(D::fails(conn, "UPDATE prices SET cents = 1 WHERE id = 1"));
     migration.rollback(conn).unwrap();
+    D::run(conn, "UPDATE prices SET cents = 1 WHERE id = 1");
     migration.advance_to(conn, Step::Contract).unwrap();
 }
 

@@ -468,6 +468,10 @@ impl Rules for Postgres {
         queue::row_key(table, row)
     }
 
+    fn lock_free_rows(&self) -> &'static str {
+        " FOR NO KEY UPDATE SKIP LOCKED"
+    }
+
     fn writers_lock(&self) -> &'static str {
         "SHARE ROW EXCLUSIVE"
     }

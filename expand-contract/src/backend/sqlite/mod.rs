@@ -321,12 +321,16 @@ impl Driver for File {
             .iter()
             .map(|name| {
                 let column = Dialect::Sqlite.quote(name);
-                format!("coalesce(CAST({column} AS TEXT), 'NULL')")
+                // a blob need not be text
+                format!(
+                    "CASE typeof({column}) WHEN 'blob' THEN quote({column}) \
+                     ELSE coalesce(CAST({column} AS TEXT), 'NULL') END"
+                )
             })
             .collect();
         let key = match key.as_slice() {
             [one] => one.clone(),
-            many => format!("'(' || {} || ')'", many.join(" || ', ' || ")),
+            many => format!("'(' || ({}) || ')'", many.join(") || ', ' || (")),
         };
         let keys = keys(table);
         // A rowid is a number whatever its text. A key of a table without rowids may be of any type: its rows are

@@ -121,7 +121,10 @@ fn create_triggers(
     let only_old = format!("NOT {old_kept} AND {new_kept}");
     let only_new = format!("{old_kept} AND NOT {new_kept}");
     let (from, to) = (quote(mirror.change.from), quote(mirror.change.to));
-    let [set, clear, named] = ledger.mark_sql(index, NAMED, &key)?;
+    // A statement that names both columns and then skips its row (UPDATE OR IGNORE) leaves its mark: it is for these values
+    // only, and the runner's next transaction clears it away.
+    let marked = format!("({key} || ' ' || quote({old}) || ' ' || quote({new}))");
+    let [set, clear, named] = ledger.mark_sql(index, NAMED, &marked)?;
     let [_, _, copying] = ledger.mark_sql(index, COPYING, "''")?;
     let mut create = |name: &str, event: &str, when: &str, body: Vec<String>| {
         let name = trigger_name(cx, mirror, name);
@@ -143,7 +146,6 @@ fn create_triggers(
         body,
     );
 
-    // a mark that a statement left when it skipped its row (UPDATE OR IGNORE) is not for the next one
     let mark = vec![clear.clone(), set.clone()];
     for (name, column, when) in [
         ("named_new", &to, &only_old),

@@ -316,6 +316,11 @@ impl Rules for Sqlite {
         queue::row_key(table, row)
     }
 
+    fn lock_free_rows(&self) -> &'static str {
+        // the transaction has all of them
+        ""
+    }
+
     fn writers_lock(&self) -> &'static str {
         "database write lock"
     }
