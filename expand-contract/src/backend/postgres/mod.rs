@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod mirror;
+mod notices;
 pub(crate) mod rules;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
+use crate::notice::Notice;
 use crate::plan::{Definition, Work};
 use rules::Postgres;
 
@@ -90,6 +92,15 @@ impl Driver for Server {
         columns: &[(&str, bool)],
     ) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, table, columns)
+    }
+
+    fn notices(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<Notice>, Error> {
+        notices::notices(s, table, columns)
     }
 
     fn privileges(&self, s: &mut dyn Session, table: &Table, ledger: bool) -> Result<(), Error> {
