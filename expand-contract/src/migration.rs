@@ -14,6 +14,7 @@ use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnectio
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
 use crate::ledger;
+use crate::notice::Notice;
 use crate::options::Options;
 use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
@@ -289,6 +290,22 @@ impl<M: Migrate, S> Migration<M, S> {
         M: MigrateOn<C>,
     {
         self.look(conn, |runner| runner.plan())
+    }
+
+    /// Asks what `expand` would ask, or, later, what the next steps would: what they refuse is an error. Returns what the
+    /// library cannot promise, but can see: functions that take the table's whole row, publications, replicas … It stops
+    /// nothing. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Obstacles`] for what has to be ported first, [`Error::Privilege`], [`Error::Conversion`] and the other
+    /// refusals of `expand`.
+    pub fn preflight<C>(&mut self, conn: &mut C) -> Result<Vec<Notice>, Error>
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+    {
+        self.look(conn, |runner| runner.notices())
     }
 
     /// The migration in the state that the ledger says.

@@ -7,6 +7,7 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle};
 use crate::ledger::Ledger;
+use crate::notice::Notice;
 use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 
@@ -61,6 +62,13 @@ pub(crate) trait Driver: Sync {
         table: &Table,
         columns: &[(&str, bool)],
     ) -> Result<Vec<Obstacle>, Error>;
+    /// What the library cannot promise, but can see. `columns`: the old ones.
+    fn notices(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<Notice>, Error>;
     /// Refuses a role that may not do what the steps need.
     fn privileges(&self, s: &mut dyn Session, table: &Table, ledger: bool) -> Result<(), Error>;
     /// Whether two spellings are the same type.

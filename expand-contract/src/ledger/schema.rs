@@ -271,7 +271,10 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
     })
 }
 
-/// What every application's role may do: read the ledger, register itself and count what it read. A role can change only
+/// What every application's role may do, and what a publication FOR ALL TABLES asks of tables without a key (manual,
+/// *Publication*: without a replica identity their updates and deletes would fail).
+///
+/// A role may read the ledger, register itself and count what it read. A role can change only
 /// its own rows (manual, *Row Security Policies*); the ledger's owner, who runs the steps, all of them.
 const GRANTS: &str = "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
     GRANT SELECT ON ALL TABLES IN SCHEMA expand_contract TO PUBLIC;
@@ -281,7 +284,9 @@ const GRANTS: &str = "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
     CREATE POLICY everybody_reads ON expand_contract.instances FOR SELECT USING (true);
     DROP POLICY IF EXISTS own_rows ON expand_contract.instances;
     CREATE POLICY own_rows ON expand_contract.instances
-        USING (role_name = current_user) WITH CHECK (role_name = current_user);";
+        USING (role_name = current_user) WITH CHECK (role_name = current_user);
+    ALTER TABLE expand_contract.meta REPLICA IDENTITY FULL;
+    ALTER TABLE expand_contract.quarantine REPLICA IDENTITY FULL;";
 
 fn add_column(
     s: &mut dyn Session,

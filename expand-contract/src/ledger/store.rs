@@ -177,6 +177,9 @@ impl Ledger {
         s: &mut dyn Session,
         name: &str,
     ) -> Result<Option<(String, Stage)>, Error> {
+        if super::meta(s)?.is_none() {
+            return Ok(None);
+        }
         let sql = format!(
             "SELECT id, CAST(pass AS text), phase FROM {} WHERE table_name = {BIND} \
              AND NOT (id = {BIND} AND generation = {}) AND phase <> 'contracted' \

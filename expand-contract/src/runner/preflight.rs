@@ -6,7 +6,8 @@ use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::definition::Conversion;
 use crate::error::{Error, Obstacle, While};
-use crate::phase::{Pass, Side};
+use crate::notice::Notice;
+use crate::phase::{Pass, Phase, Side};
 use crate::plan::{Active, Context};
 
 /// How many rows a conversion is tried on.
@@ -38,6 +39,26 @@ impl Runner<'_> {
             self.conversion(&cx, table, change)?;
         }
         Ok(())
+    }
+
+    /// What the library cannot promise, but can see; an error for what the next steps would refuse. Reads only.
+    pub(crate) fn notices(&mut self) -> Result<Vec<Notice>, Error> {
+        self.driver.version(self.s)?;
+        let position = self.checked_position()?;
+        if position.stage.phase == Phase::Contracted {
+            return Ok(Vec::new());
+        }
+        let facts = self.facts()?;
+        let exists = crate::ledger::meta(self.s)?.is_some();
+        self.driver.privileges(self.s, &facts.table, exists)?;
+        // what a rollback left is dropped by `expand` before it looks
+        if position.stage.phase == Phase::Original && !position.cleanup() {
+            self.preflight(&facts)?;
+        } else {
+            self.obstacles(&facts)?;
+        }
+        let columns: Vec<&str> = facts.changes.iter().map(|change| change.from).collect();
+        self.driver.notices(self.s, &facts.table, &columns)
     }
 
     /// Refuses a table on whose old columns there is something that cannot be carried.

@@ -425,7 +425,8 @@ fn identity(
     Ok(())
 }
 
-// Function bodies are text to the server: the column's name as a word is enough to refuse.
+// Function bodies and arguments are text to the server: the column's name as a word is enough to refuse. (An OF list and a
+// WHEN clause it knows itself.)
 fn triggers(
     s: &mut dyn Session,
     table: &Table,
@@ -433,7 +434,8 @@ fn triggers(
     add: &mut dyn FnMut(&str, String),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT t.tgname::text, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+        "SELECT t.tgname::text, p.prosrc || ' ' || replace(encode(t.tgargs, 'escape'), '\\000', ' ') \
+         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
          WHERE t.tgrelid = ({BIND}::text)::oid AND NOT t.tgisinternal"
     );
     let rows = s

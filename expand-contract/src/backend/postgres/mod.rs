@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod mirror;
+mod notices;
 mod open;
 mod queue;
 pub(crate) mod rules;
@@ -15,6 +16,7 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
+use crate::notice::Notice;
 use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 use rules::Postgres;
@@ -83,6 +85,15 @@ impl Driver for Server {
         columns: &[(&str, bool)],
     ) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, table, columns)
+    }
+
+    fn notices(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<Notice>, Error> {
+        notices::notices(s, table, columns)
     }
 
     fn privileges(&self, s: &mut dyn Session, table: &Table, ledger: bool) -> Result<(), Error> {

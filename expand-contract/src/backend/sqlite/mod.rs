@@ -3,6 +3,7 @@
 mod catalogue;
 pub(crate) mod definition;
 mod mirror;
+mod notices;
 mod open;
 mod queue;
 pub(crate) mod rules;
@@ -17,6 +18,7 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
+use crate::notice::Notice;
 use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
@@ -89,6 +91,15 @@ impl Driver for File {
         columns: &[(&str, bool)],
     ) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, table, columns)
+    }
+
+    fn notices(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<Notice>, Error> {
+        notices::notices(s, table, columns)
     }
 
     fn privileges(&self, _s: &mut dyn Session, _table: &Table, _ledger: bool) -> Result<(), Error> {
