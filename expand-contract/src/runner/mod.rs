@@ -8,6 +8,7 @@ mod gates;
 mod intact;
 mod locate;
 mod preflight;
+mod steering;
 mod verify;
 
 pub(crate) use locate::{locate, Position};
