@@ -4,6 +4,7 @@
 //! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
 //! * [`sqlite`]: database files that go away with the test.
 //! * [`phases`]: the phases of a migration, without a runner.
+//! * [`proxy`]: a connection to a server that is cut at a COMMIT.
 //! * [`process`]: a test of this executable, run as a process of its own that may be killed.
 //! * [`wait`]: waiting for a condition, never for a length of time.
 //!
@@ -13,6 +14,7 @@ pub mod database;
 pub mod phases;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod refused;
 pub mod sqlite;
 pub mod wait;

@@ -90,6 +90,19 @@ pub(crate) trait Driver: Sync {
     fn is_building(&self, _s: &mut dyn Session, _table: &Table) -> Result<bool, Error> {
         Ok(false)
     }
+    /// How long a transaction waits for a lock before the server looks for a deadlock and may end it; none where
+    /// transactions do not lock rows.
+    fn deadlock_timeout(&self, _s: &mut dyn Session) -> Result<Option<Duration>, Error> {
+        Ok(None)
+    }
+    /// Ends each further statement of the transaction after that long, and one that waits for a row much sooner.
+    fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+    /// What makes a query wait for the rows it finds and lock them.
+    fn for_update(&self) -> &'static str {
+        ""
+    }
     /// Who holds locks on the table.
     fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
     /// Whether the error may go away by itself.

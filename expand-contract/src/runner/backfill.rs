@@ -1,9 +1,10 @@
 //! Copies rows in batches along the key, forwards or back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::action::backoff;
 use super::drain::Walk;
+use super::steering::Steering;
 use super::{Facts, Runner};
 use crate::backend::driver::{Driver, Range};
 use crate::backend::session::{transaction, Session};
@@ -27,6 +28,7 @@ pub(super) struct Batch {
 }
 
 /// What a batch needs.
+#[derive(Clone, Copy)]
 pub(super) struct Job<'j> {
     pub(super) driver: &'static dyn Driver,
     pub(super) ledger: &'j Ledger,
@@ -127,9 +129,12 @@ impl Job<'_> {
         Ok(())
     }
 
-    // the whole range in one statement
-    fn at_once(&self, s: &mut dyn Session) -> Result<Batch, Error> {
+    // the whole range in one statement, which lets go of its rows within the limit
+    fn at_once(&self, s: &mut dyn Session, limit: Option<Duration>) -> Result<Batch, Error> {
         let range = self.range(s)?;
+        if let Some(limit) = limit {
+            self.driver.bound(s, limit)?;
+        }
         let mut batch = Batch {
             last: range.last,
             ..Batch::default()
@@ -278,12 +283,15 @@ impl Runner<'_> {
             changed: 0,
             estimated_total: job.cx.table.estimate,
         };
+        let timeout = self.driver.deadlock_timeout(self.s)?;
+        let rust = job.cx.rust_changes().next().is_some();
+        let mut size = Steering::new(job.size, rust, timeout);
         loop {
             let start = Instant::now();
-            let batch = self.batch(lease, job)?;
+            let (batch, rows) = self.batch(lease, job, &mut size)?;
             self.let_others_in(start);
             progress.batches += 1;
-            progress.rows += u64::from(job.size);
+            progress.rows += u64::from(rows);
             progress.changed += batch.changed;
             if let Some(callback) = &mut self.options.progress {
                 callback(&progress);
@@ -313,15 +321,101 @@ impl Runner<'_> {
         }
     }
 
-    fn batch(&mut self, lease: &Lease, job: &Job<'_>) -> Result<Batch, Error> {
-        // Diesel hands on no error codes: a lock that was not had in time and a value that does not convert look
-        // alike. So try again a few times, then look at every row.
+    // a batch, and how many rows it was to have
+    fn batch(
+        &mut self,
+        lease: &Lease,
+        job: &Job<'_>,
+        size: &mut Steering,
+    ) -> Result<(Batch, u32), Error> {
+        let mut job = *job;
+        // Diesel hands on no error codes: a lock that was not had in time, a batch that took too long and a value that
+        // does not convert look alike. So try again a few times, with less, then look at every row.
         for attempt in 1..=3 {
-            match self.in_transaction(lease, |s| job.at_once(s)) {
-                Err(Error::Database { .. }) => std::thread::sleep(backoff(attempt)),
+            job.size = size.rows();
+            let start = Instant::now();
+            match self.in_transaction(lease, |s| job.at_once(s, size.limit())) {
+                Err(Error::Database { .. }) => {
+                    size.failed();
+                    std::thread::sleep(backoff(attempt));
+                }
+                result => {
+                    size.took(start.elapsed());
+                    return Ok((result?, job.size));
+                }
+            }
+        }
+        job.size = size.rows();
+        let batch = match size.limit() {
+            Some(_) => self.row_by_row(lease, &job)?,
+            None => self.in_transaction(lease, |s| job.one_by_one(s))?,
+        };
+        Ok((batch, job.size))
+    }
+
+    // each row in a transaction of its own: whoever waits for one row and holds none is in nobody's way
+    fn row_by_row(&mut self, lease: &Lease, job: &Job<'_>) -> Result<Batch, Error> {
+        let (range, keys, condition) = self.in_transaction(lease, |s| {
+            let range = job.range(s)?;
+            let (keys, condition) = job.rows_of(s, &range)?;
+            Ok((range, keys, condition))
+        })?;
+        let mut batch = Batch {
+            last: range.last,
+            ..Batch::default()
+        };
+        let mut poison = Vec::new();
+        if let Some(update) = job.update()? {
+            let update = format!("{update}{condition}");
+            let wait = format!(
+                "SELECT 'x' FROM {} WHERE {condition}{}",
+                job.cx.table.sql(),
+                self.driver.for_update()
+            );
+            for (key, locator) in keys {
+                match self.one_row(lease, &wait, &update, &locator) {
+                    Ok(written) => batch.changed += written as u64,
+                    Err(error @ Error::Database { .. }) => {
+                        poison.push(PoisonRow::new(key, reason(&error)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.in_transaction(lease, |s| {
+            let mut found = Batch::default();
+            job.ledger.quarantine(s, &poison)?;
+            job.rust(s, &range, &mut found)?;
+            found.changed += batch.changed;
+            job.finish(s, &range, &found)?;
+            Ok(found.changed)
+        })
+        .map(|changed| Batch { changed, ..batch })
+    }
+
+    // a row that somebody else has is waited for again; a value that does not convert is known at once
+    fn one_row(
+        &mut self,
+        lease: &Lease,
+        wait: &str,
+        update: &str,
+        locator: &[Option<String>],
+    ) -> Result<usize, Error> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut locked = false;
+            let result = self.in_transaction(lease, |s| {
+                s.rows(wait, locator).during("waiting for a row")?;
+                locked = true;
+                s.execute(update, locator).during("copying a row")
+            });
+            match result {
+                Err(Error::Database { .. }) if !locked && attempt <= 5 => {
+                    std::thread::sleep(backoff(attempt));
+                }
                 result => return result,
             }
         }
-        self.in_transaction(lease, |s| job.one_by_one(s))
     }
 }

@@ -257,7 +257,7 @@ impl Runner<'_> {
         // as the step that published it would have waited
         let publisher = match position.cleanup() || position.old_incomplete() {
             true => Step::Rollback,
-            false => step,
+            false => Step::Switch,
         };
         let mut action = self
             .context(&facts)

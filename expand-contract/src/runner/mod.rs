@@ -9,6 +9,7 @@ mod gates;
 mod intact;
 mod locate;
 mod preflight;
+mod steering;
 mod strangers;
 mod verify;
 

@@ -84,6 +84,11 @@ impl PgDatabase {
         self.server.url(&self.name)
     }
 
+    /// The address of the database by way of a socket in another folder.
+    pub fn url_by(&self, folder: &std::path::Path) -> String {
+        super::server::url(folder, &self.name)
+    }
+
     /// Opens a connection.
     ///
     /// # Panics

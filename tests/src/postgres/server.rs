@@ -139,15 +139,7 @@ impl PgServer {
 
     /// The address of one of its databases, for libpq and for tokio-postgres.
     pub fn url(&self, database: &str) -> String {
-        let mut url = format!("postgresql:///{database}?user=postgres&port=5432&host=");
-        for byte in self.folder.as_os_str().as_encoded_bytes() {
-            match byte {
-                b'/' | b'-' | b'_' | b'.' => url.push(char::from(*byte)),
-                _ if byte.is_ascii_alphanumeric() => url.push(char::from(*byte)),
-                _ => write!(url, "%{byte:02X}").expect("a string takes any text"),
-            }
-        }
-        url
+        url(&self.folder, database)
     }
 
     /// A connection for creating and dropping databases.
@@ -189,6 +181,19 @@ impl PgServer {
             PgConnection::establish(&url).is_ok()
         });
     }
+}
+
+/// The address of a database by the socket in `folder`.
+pub(super) fn url(folder: &Path, database: &str) -> String {
+    let mut url = format!("postgresql:///{database}?user=postgres&port=5432&host=");
+    for byte in folder.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' => url.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => url.push(char::from(*byte)),
+            _ => write!(url, "%{byte:02X}").expect("a string takes any text"),
+        }
+    }
+    url
 }
 
 impl Drop for PgServer {

@@ -207,6 +207,26 @@ impl Driver for Server {
         Ok(!rows.is_empty())
     }
 
+    fn deadlock_timeout(&self, s: &mut dyn Session) -> Result<Option<Duration>, Error> {
+        let sql = "SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout'";
+        let rows = s.rows(sql, &[]).during("reading deadlock_timeout")?;
+        let setting = one(rows).and_then(|ms| ms.parse().ok());
+        Ok(setting.map(Duration::from_millis))
+    }
+
+    fn bound(&self, s: &mut dyn Session, limit: Duration) -> Result<(), Error> {
+        s.batch(&format!(
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            limit.as_millis().max(1),
+            (limit / 15).as_millis().max(1)
+        ))
+        .during("setting up a batch")
+    }
+
+    fn for_update(&self) -> &'static str {
+        " FOR NO KEY UPDATE"
+    }
+
     fn blockers(&self, s: &mut dyn Session, table: &Table) -> String {
         let sql = format!(
             "SELECT 'pid ' || l.pid || coalesce(' ' || nullif(a.application_name, ''), '') || ' ' \
