@@ -212,6 +212,10 @@ impl<'r> Runner<'r> {
             }
             (Step::Switch, Phase::Expanded) if !position.verified() => Step::Verify,
             (Step::Retire | Step::Contract, Phase::Expanded) => Step::Switch,
+            // no move of the rules leads from there but to `Switched`
+            (Step::Retire | Step::Contract, Phase::Switched) if position.old_incomplete() => {
+                Step::Rollback
+            }
             (Step::Contract, Phase::Switched) => Step::Retire,
             _ => return Ok(()),
         };
