@@ -3,6 +3,8 @@
 //! The runner, the plan, the documents and the model check take their order from here. A rule is a value ([`Rule`]), and
 //! [`Rules`] is the table with or without one: the model check (`tests/tests/model`) takes each rule away in turn and
 //! expects to find what it was there for. New rules may join in any release.
+//!
+#![doc = include_str!("../../docs/phases.md")]
 
 use std::fmt;
 

@@ -87,6 +87,15 @@ impl Standing {
         other.maintains(self.phase().reads()) && self.maintains(other.phase().reads())
     }
 
+    /// Whether instances in the phase may be alive while the migration stands here: they read what is maintained here, we
+    /// read what they write, and every column that they name exists.
+    pub const fn serves(self, phase: Phase) -> bool {
+        let theirs = Standing::of(phase, false, false);
+        self.coexists_with(theirs)
+            && (self.has(Side::Old) || !phase.names_old())
+            && (self.has(Side::New) || !phase.names_new())
+    }
+
     /// A few words for a table.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -163,19 +163,23 @@ impl Context<'_> {
 
     fn switch(&self) -> Result<Vec<Action>, Error> {
         let mut actions = vec![self.verify(Step::Switch)?];
-        if let Some(sql) = self.rules.snapshots_sql() {
-            let mut wait = Action::new(
-                Step::Switch,
-                "wait for older snapshots",
-                Kind::AwaitSnapshots,
-                "none",
-                vec![],
-            );
-            wait.sql.push(sql);
-            actions.push(wait);
-        }
+        actions.extend(self.await_snapshots(Step::Switch));
         actions.push(self.publish(Step::Switch, Phase::Switched, vec![]));
         Ok(actions)
+    }
+
+    /// Whoever sees rows as they were before a copy must not read the column that was copied to.
+    fn await_snapshots(&self, step: Step) -> Option<Action> {
+        let sql = self.rules.snapshots_sql()?;
+        let mut wait = Action::new(
+            step,
+            "wait for older snapshots",
+            Kind::AwaitSnapshots,
+            "none",
+            vec![],
+        );
+        wait.sql.push(sql);
+        Some(wait)
     }
 
     pub(crate) fn publish(&self, step: Step, phase: Phase, work: Vec<Work>) -> Action {
@@ -292,6 +296,8 @@ impl Context<'_> {
                 ));
             }
         }
+        // from `Switched` the next rollback goes to `Expanded`, which reads the old column
+        actions.extend(self.await_snapshots(step));
         actions.extend(self.rules.restore_old(self)?);
         Ok(actions)
     }

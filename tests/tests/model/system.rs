@@ -14,6 +14,7 @@ use crate::runner::{RunnerAction, Value};
 pub(crate) const LOST: &str = "no acknowledged write is lost";
 pub(crate) const STALE: &str = "no read is stale";
 pub(crate) const FAILED: &str = "no statement fails but a late one, which is retried";
+pub(crate) const SERVED: &str = "nobody is alive whom the standing does not serve";
 pub(crate) const CONTRACTED: &str = "the old column is gone";
 pub(crate) const RETURNED: &str = "a rollback leads back to the start";
 pub(crate) const COPIED_BACK: &str = "a rollback from Retired is copied back";
@@ -417,6 +418,13 @@ impl Model for System {
             Property::always(STALE, |_, state: &State| state.fault != Some(Fault::Stale)),
             Property::always(FAILED, |_, state: &State| {
                 state.fault != Some(Fault::Failed)
+            }),
+            Property::always(SERVED, |_, state: &State| {
+                let alive = |instance: &Instance| match instance {
+                    Instance::In(phase) => state.db.standing.serves(*phase),
+                    _ => true,
+                };
+                state.instances.iter().all(alive)
             }),
             Property::sometimes(CONTRACTED, |_, state: &State| {
                 state.db.settled && state.db.phase() == Phase::Contracted
