@@ -271,6 +271,41 @@ pub(super) const fn rollback_from(standing: Standing) -> Option<&'static Move> {
     None
 }
 
+/// Whether the step has anything left to do in a pass that stands in `phase`: its move is still ahead, or has DDL behind its
+/// barrier.
+pub(crate) fn pending(step: Step, phase: Phase) -> bool {
+    match first(step) {
+        Some(line) if step != Step::Rollback => {
+            let left = line.publishes() && !line.after.is_empty() && phase == line.to.phase();
+            phase <= line.from.phase() || left
+        }
+        _ => true,
+    }
+}
+
+/// The step that has to come before `step` can start from `standing`; none if it starts there.
+pub(crate) fn comes_first(step: Step, standing: Standing) -> Option<Step> {
+    // a rollback to the start that was killed is finished on the way
+    let standing = match standing {
+        Standing::NewLeft => Standing::Original,
+        standing => standing,
+    };
+    let starts = MOVES
+        .iter()
+        .any(|line| line.step == step && line.from == standing);
+    // what a killed run of it left behind its barrier
+    let published =
+        step.publishes() == Some(standing.phase()) && standing != Standing::OldIncomplete;
+    if step == Step::Rollback || published || starts {
+        return None;
+    }
+    // the way on, or where there is none, to the end of the rollback
+    let mut on = MOVES
+        .iter()
+        .filter(|line| line.from == standing && line.publishes());
+    on.next().map(|line| line.step)
+}
+
 /// What the safety net does about a statement that writes one of the two columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reaction {

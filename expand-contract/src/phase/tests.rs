@@ -77,6 +77,36 @@ fn a_standing_is_its_phase_and_what_a_rollback_left() {
 }
 
 #[test]
+fn steps_come_in_the_order_of_the_table() {
+    use super::rules::{comes_first, pending};
+    let chain = &Step::ALL[..6];
+    for (at, step) in chain.iter().enumerate() {
+        for standing in Standing::ALL
+            .into_iter()
+            .filter(|s| pending(*step, s.phase()))
+        {
+            let wanted = match standing {
+                Standing::Original | Standing::NewLeft if at > 0 => Some(Step::Expand),
+                Standing::Expanded if at > 3 => Some(Step::Switch),
+                Standing::OldIncomplete => Some(Step::Rollback),
+                Standing::Switched if at > 4 => Some(Step::Retire),
+                _ => None,
+            };
+            assert_eq!(comes_first(*step, standing), wanted, "{step} in {standing}");
+        }
+    }
+    let left: Vec<usize> = Phase::ALL
+        .into_iter()
+        .map(|phase| chain.iter().filter(|step| pending(**step, phase)).count())
+        .collect();
+    // in `Retired` the step that led there may have something left
+    assert_eq!(left, [6, 5, 2, 2, 0]);
+    assert!(Standing::ALL
+        .into_iter()
+        .all(|s| comes_first(Step::Rollback, s).is_none()));
+}
+
+#[test]
 fn every_move_leads_to_a_neighbour() {
     for line in MOVES {
         assert!(line.from.coexists_with(line.to), "{line}");
