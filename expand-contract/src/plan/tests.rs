@@ -4,6 +4,9 @@ use super::*;
 use crate::backend::rules::rules;
 use crate::catalogue::{IndexKey, KeyColumn};
 use crate::definition::{Dialect, PerDialect, TableName};
+use crate::phase::rules::Standing;
+
+mod order;
 
 static DEF: MigrationDef = MigrationDef {
     id: "m",
@@ -72,7 +75,15 @@ fn table(dialect: Dialect) -> Table {
 }
 
 fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
-    let table = table(dialect);
+    planned_in(
+        &table(dialect),
+        &[],
+        Standing::of(phase, false, false),
+        step,
+    )
+}
+
+fn planned_in(table: &Table, saved: &[SavedIndex], standing: Standing, step: Step) -> Vec<Action> {
     let changes: Vec<Active> = moving(&DEF, Pass::First)
         .map(|(index, def, from, to)| Active {
             index,
@@ -80,17 +91,18 @@ fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
             from,
             to,
             conversion: def.conversion,
-            frozen: Frozen::of(table.column(from).expect("the column is there")),
+            // as it was at `expand`
+            frozen: Frozen::of(&column(from)),
         })
         .collect();
     let cx = Context {
         def: &DEF,
-        stage: Stage::first(phase),
-        old_incomplete: false,
-        table: &table,
+        stage: Stage::first(standing.phase()),
+        old_incomplete: standing == Standing::OldIncomplete,
+        table,
         changes: &changes,
-        saved: &[],
-        rules: rules(dialect).expect("both features are on"),
+        saved,
+        rules: rules(table.dialect).expect("both features are on"),
     };
     cx.actions(step).expect("a plan can be made")
 }

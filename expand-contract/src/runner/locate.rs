@@ -6,6 +6,7 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, MigrationDef, TableName};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, Row};
+use crate::phase::rules::{self, Standing};
 use crate::phase::{Phase, Stage, Step};
 
 /// Where a migration stands.
@@ -35,15 +36,12 @@ impl Position {
 
     /// Whether the step has anything left to do in the pass that is under way.
     pub(crate) fn pending(&self, step: Step) -> bool {
-        let phase = self.stage.phase;
-        match step {
-            Step::Expand => phase == Phase::Original,
-            Step::Backfill | Step::Verify | Step::Switch => phase <= Phase::Expanded,
-            // also what it does after publishing
-            Step::Retire => phase <= Phase::Retired,
-            Step::Contract => phase < Phase::Contracted,
-            Step::Rollback => true,
-        }
+        rules::pending(step, self.stage.phase)
+    }
+
+    /// The phase, and what a rollback has left to do.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing::of(self.stage.phase, self.old_incomplete(), self.cleanup())
     }
 
     /// Whether nobody acts on a phase before this one any more, as far as the ledger knows.

@@ -27,6 +27,7 @@ use crate::ledger::{self, Lease, Ledger};
 use crate::options::Options;
 use std::time::Instant;
 
+use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
 
@@ -215,17 +216,12 @@ impl<'r> Runner<'r> {
     }
 
     fn in_order(&self, position: &Position, step: Step) -> Result<(), Error> {
-        let first = match (step, position.stage.phase) {
-            (Step::Expand, _) | (Step::Rollback, _) => return Ok(()),
-            (_, Phase::Original) => Step::Expand,
-            (Step::Backfill, _) => return Ok(()),
-            (Step::Verify | Step::Switch, Phase::Expanded) if !position.backfilled() => {
-                Step::Backfill
-            }
-            (Step::Switch, Phase::Expanded) if !position.verified() => Step::Verify,
-            (Step::Retire | Step::Contract, Phase::Expanded) => Step::Switch,
-            (Step::Contract, Phase::Switched) => Step::Retire,
-            _ => return Ok(()),
+        let first = match (comes_first(step, position.standing()), step) {
+            (Some(first), _) => first,
+            // a comparison is no use before
+            (None, Step::Verify | Step::Switch) if !position.backfilled() => Step::Backfill,
+            (None, Step::Switch) if !position.verified() => Step::Verify,
+            (None, _) => return Ok(()),
         };
         Err(Error::WrongOrder {
             migration: self.def.id.to_owned(),

@@ -1,6 +1,13 @@
 //! The rules of a migration as data: phases, steps, what each reads and writes, what may coexist.
 //!
-//! Nothing here knows a connection. The runner, the generated code and the documentation are made from these tables.
+//! Nothing here knows a connection. The runner, the generated code, the documentation and the model check are made from
+//! these tables; what may follow what is in [`rules`].
+
+mod ddl;
+pub mod rules;
+mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
@@ -118,17 +125,34 @@ impl Phase {
         matches!(self, Phase::Original | Phase::Expanded)
     }
 
+    /// The column that code in this phase reads: [`Side::Old`] for the pass's start, [`Side::New`] for its end.
+    #[inline]
+    pub const fn reads(self) -> Side {
+        if self.reads_old() {
+            Side::Old
+        } else {
+            Side::New
+        }
+    }
+
+    /// Whether a statement of this phase names the column the pass starts from.
+    pub const fn names_old(self) -> bool {
+        self.reads_old() || self.writes_old()
+    }
+
+    /// Whether a statement of this phase names the column the pass leads to.
+    pub const fn names_new(self) -> bool {
+        !self.reads_old() || self.writes_new()
+    }
+
     /// Whether instances in the two phases may be alive at once: each reads only what the other writes too
     /// (`R(a) ⊆ W(b)` and `R(b) ⊆ W(a)`; Rae et al., *Online, Asynchronous Schema Change in F1*, VLDB 2013).
     pub const fn coexists_with(self, other: Phase) -> bool {
-        const fn covers(writer: Phase, reader: Phase) -> bool {
-            if reader.reads_old() {
-                writer.writes_old()
-            } else {
-                writer.writes_new()
-            }
-        }
-        covers(self, other) && covers(other, self)
+        let (this, that) = (
+            rules::Standing::of(self, false, false),
+            rules::Standing::of(other, false, false),
+        );
+        this.coexists_with(that)
     }
 }
 
@@ -181,34 +205,26 @@ impl Step {
 
     /// The phase in which the step may start; `None` for [`Step::Rollback`], which starts from several.
     pub const fn starts_in(self) -> Option<Phase> {
-        match self {
-            Step::Expand => Some(Phase::Original),
-            Step::Backfill | Step::Verify | Step::Switch => Some(Phase::Expanded),
-            Step::Retire => Some(Phase::Switched),
-            Step::Contract => Some(Phase::Retired),
-            Step::Rollback => None,
+        match (self, rules::first(self)) {
+            (Step::Rollback, _) | (_, None) => None,
+            (_, Some(first)) => Some(first.from.phase()),
         }
     }
 
     /// The phase that the step publishes; `None` where it leaves the phase alone (or depends on where it starts).
     pub const fn publishes(self) -> Option<Phase> {
-        match self {
-            Step::Expand => Some(Phase::Expanded),
-            Step::Switch => Some(Phase::Switched),
-            Step::Retire => Some(Phase::Retired),
-            Step::Contract => Some(Phase::Contracted),
-            Step::Backfill | Step::Verify | Step::Rollback => None,
+        match (self, rules::first(self)) {
+            (Step::Rollback, _) | (_, None) => None,
+            (_, Some(first)) if first.publishes() => Some(first.to.phase()),
+            _ => None,
         }
     }
 
     /// Where a rollback from `phase` leads; `None` where there is nothing to go back to.
     pub const fn rollback_target(phase: Phase) -> Option<Phase> {
-        match phase {
-            Phase::Expanded => Some(Phase::Original),
-            Phase::Switched => Some(Phase::Expanded),
-            // by a reverse backfill, since nothing wrote the old column in between
-            Phase::Retired => Some(Phase::Switched),
-            Phase::Original | Phase::Contracted => None,
+        match rules::rollback_from(rules::Standing::of(phase, false, false)) {
+            Some(back) => Some(back.to.phase()),
+            None => None,
         }
     }
 }
@@ -325,73 +341,6 @@ impl fmt::Display for Stage {
         match self.pass {
             Pass::First => self.phase.fmt(f),
             Pass::Second => write!(f, "{} (second pass)", self.phase),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_neighbours_coexist() {
-        for (i, a) in Phase::ALL.into_iter().enumerate() {
-            for (j, b) in Phase::ALL.into_iter().enumerate() {
-                // `Retired` and `Contracted` read and write alike; only the schema differs.
-                let neighbours = i.abs_diff(j) <= 1 || (i.min(j), i.max(j)) == (2, 4);
-                assert_eq!(a.coexists_with(b), neighbours, "{a} with {b}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_step_publishes_a_neighbour() {
-        for step in Step::ALL {
-            if let (Some(from), Some(to)) = (step.starts_in(), step.publishes()) {
-                assert!(from.coexists_with(to), "{step}");
-            }
-        }
-        for phase in Phase::ALL {
-            if let Some(target) = Step::rollback_target(phase) {
-                assert!(phase.coexists_with(target), "rollback from {phase}");
-            }
-        }
-    }
-
-    #[test]
-    fn stages_survive_their_encoding() {
-        for phase in Phase::ALL {
-            for stage in [Stage::first(phase), Stage::second(phase)] {
-                assert_eq!(Stage::from_u8(stage.to_u8()), Some(stage));
-            }
-        }
-        assert_eq!(Stage::from_u8(0), None);
-        assert_eq!(Stage::from_u8(11), None);
-    }
-
-    #[test]
-    fn a_read_names_a_column_that_every_coexisting_phase_writes() {
-        for two_passes in [false, true] {
-            for pass in [Pass::First, Pass::Second] {
-                for a in Phase::ALL {
-                    for b in Phase::ALL.into_iter().filter(|b| a.coexists_with(*b)) {
-                        let (reader, writer) = (Stage { pass, phase: a }, Stage { pass, phase: b });
-                        assert!(writer.writes(reader.reads(two_passes), two_passes));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_second_pass_starts_where_the_first_ended() {
-        let (end, start) = (
-            Stage::first(Phase::Contracted),
-            Stage::second(Phase::Original),
-        );
-        assert_eq!(end.reads(true), start.reads(true));
-        for side in [Side::Old, Side::Via, Side::New] {
-            assert_eq!(end.writes(side, true), start.writes(side, true));
         }
     }
 }
