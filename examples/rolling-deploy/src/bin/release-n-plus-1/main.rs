@@ -1,0 +1,59 @@
+//! Release N+1: the annotated model. Its instances serve, and the operator runs the steps of the migration with it.
+
+mod phase;
+mod store;
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use diesel::{Connection, PgConnection};
+use expand_contract::phase::Step;
+use expand_contract::Options;
+use rolling_deploy::service::serve;
+use rolling_deploy::Failure;
+use store::Account;
+
+#[derive(Parser)]
+#[command(about = "The next release of the service")]
+struct Args {
+    /// The database.
+    #[arg(long)]
+    url: String,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serves clients.
+    Serve,
+    /// One step of the migration: expand, backfill, verify, switch, retire, contract, rollback.
+    Migrate {
+        step: Step,
+        /// For how long no writer may have been seen that knows only one of the columns, before retire and contract.
+        #[arg(long, default_value_t = 24 * 60 * 60 * 1000)]
+        quiet_ms: u64,
+    },
+}
+
+fn main() -> Result<(), Failure> {
+    let args = Args::parse();
+    match args.task {
+        Task::Serve => {
+            let phase = phase::follow(&args.url)?;
+            serve::<store::Accounts>(&args.url)?;
+            phase.shutdown();
+        }
+        Task::Migrate { step, quiet_ms } => {
+            let options = Options::new()
+                .quiet_period(Duration::from_millis(quiet_ms))
+                .holder("the operator of the rolling deployment");
+            let mut conn = PgConnection::establish(&args.url)?;
+            let status = Account::migration()
+                .options(options)
+                .advance_to(&mut conn, step)?;
+            println!("{}", status.stage);
+        }
+    }
+    Ok(())
+}
