@@ -1,5 +1,6 @@
 //! The clients: they never stop, and hold against the history what they are told.
 
+use std::collections::hash_map::Entry;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -210,10 +211,10 @@ impl Client<'_> {
         let Some(endpoint) = endpoints.get(choice) else {
             return strangers.then_some(Route::Stranger);
         };
-        if !self.links.contains_key(&endpoint.number) {
+        if let Entry::Vacant(place) = self.links.entry(endpoint.number) {
             match Link::open(&endpoint.address) {
                 Ok(link) => {
-                    self.links.insert(endpoint.number, link);
+                    place.insert(link);
                 }
                 // it went in this moment, as its route did
                 Err(_) if !routes.has(endpoint.number) => return None,
