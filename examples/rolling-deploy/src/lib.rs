@@ -13,3 +13,14 @@ pub mod service;
 
 /// What goes wrong in programs that only report it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a program ends: in silence, or with what went wrong, in words.
+pub fn report(program: &str, result: Result<(), Failure>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{program}: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::api::{Account, Request, Response};
 use crate::Failure;
 
-/// How a release does what it is asked. An error is what `RETURNING` or a read of no row is not: one of the statement.
+/// How a release does what it is asked. That there is no such row is no error.
 pub trait Store: Sized {
     fn connect(url: &str) -> Result<Self, Failure>;
     fn ping(&mut self) -> Result<(), Failure>;

@@ -3,6 +3,7 @@
 mod phase;
 mod store;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -10,7 +11,7 @@ use diesel::{Connection, PgConnection};
 use expand_contract::phase::Step;
 use expand_contract::Options;
 use rolling_deploy::service::serve;
-use rolling_deploy::Failure;
+use rolling_deploy::{report, Failure};
 use store::Account;
 
 #[derive(Parser)]
@@ -36,8 +37,11 @@ enum Task {
     },
 }
 
-fn main() -> Result<(), Failure> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    report("release N+1", run(Args::parse()))
+}
+
+fn run(args: Args) -> Result<(), Failure> {
     match args.task {
         Task::Serve => {
             let phase = phase::follow(&args.url)?;

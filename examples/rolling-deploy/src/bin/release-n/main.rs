@@ -3,9 +3,11 @@
 
 mod store;
 
+use std::process::ExitCode;
+
 use clap::Parser;
+use rolling_deploy::report;
 use rolling_deploy::service::serve;
-use rolling_deploy::Failure;
 
 #[derive(Parser)]
 #[command(about = "The previous release of the service")]
@@ -15,7 +17,7 @@ struct Args {
     url: String,
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
     let args = Args::parse();
-    serve::<store::Accounts>(&args.url)
+    report("release N", serve::<store::Accounts>(&args.url))
 }

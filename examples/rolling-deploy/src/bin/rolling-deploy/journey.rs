@@ -100,8 +100,7 @@ fn legs(
             let refusal = operator.refused("retire", stranger::NAME)?;
             say(&format!("refused, {refusal}"));
             traffic.routes.let_strangers(false);
-            say("the strangers are gone; waiting for the quiet period to pass");
-            thread::sleep(QUIET + Duration::from_millis(200));
+            say("the strangers are gone; retire is tried again until it has been quiet for long enough");
         }
         for (old, new) in leg.deploy {
             orchestrator.replace(*old, *new)?;
@@ -112,7 +111,7 @@ fn legs(
             ));
         }
         for step in leg.steps {
-            let phase = operator.step(step)?;
+            let phase = operator.once_quiet(step, stranger::NAME)?;
             say(&format!("{step}: the phase is {phase}"));
         }
         if leg.steps == ["switch"] && args.bypass_safety_net {

@@ -26,7 +26,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, RunQueryDsl};
 use rolling_deploy::history::History;
 use rolling_deploy::server::Server;
-use rolling_deploy::Failure;
+use rolling_deploy::{report, Failure};
 
 use fleet::Routes;
 use stats::Stats;
@@ -77,13 +77,7 @@ const TABLE: &str = "CREATE TABLE accounts (
 CREATE UNIQUE INDEX accounts_contact ON accounts (legacy_email)";
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("rolling-deploy: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report("rolling-deploy", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {

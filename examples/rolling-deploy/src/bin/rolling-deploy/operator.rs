@@ -2,9 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rolling_deploy::Failure;
+
+/// How long after the quiet period a step may still be refused.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Operator<'a> {
     pub program: &'a Path,
@@ -34,6 +38,23 @@ impl Operator<'_> {
             Ok(phase) => Err(format!("{step} went on to {phase} while a stranger wrote").into()),
             Err(error) if error.to_string().contains(stranger) => Ok(error.to_string()),
             Err(error) => Err(format!("{step} was refused for another reason: {error}").into()),
+        }
+    }
+
+    /// Runs a step that is refused until the stranger has been quiet for long enough.
+    pub fn once_quiet(&self, step: &str, stranger: &str) -> Result<String, Failure> {
+        let start = Instant::now();
+        loop {
+            match self.step(step) {
+                // it is not put on record with every single write when somebody wrote last
+                Err(error)
+                    if error.to_string().contains(stranger)
+                        && start.elapsed() < self.quiet + PATIENCE =>
+                {
+                    thread::sleep(Duration::from_millis(300));
+                }
+                result => return result,
+            }
         }
     }
 }
