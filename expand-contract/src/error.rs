@@ -367,6 +367,45 @@ pub enum Error {
         /// The action.
         action: String,
     },
+    /// A connection could not be had.
+    #[error("{whom} could not be reached: {source}")]
+    Connection {
+        /// The server, by the name it has in the lease.
+        whom: String,
+        /// What the driver said.
+        source: diesel::ConnectionError,
+    },
+    /// The ledger is missing or older than this release, and the role may not create or extend it.
+    #[error(
+        "the ledger ({ledger}) is not there or from an older release, and this role could not set it up ({reason}): with the \
+         role that runs the steps, call `Migration::prepare(conn)` once, which creates the ledger and changes nothing else"
+    )]
+    LedgerNotPrepared {
+        /// Where the ledger belongs.
+        ledger: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+    /// A lease of this process keeps the process-wide phase already.
+    #[error(
+        "another lease of this process keeps the phase of migration `{migration}`: shut it down first, or start this one \
+         with `.scoped()` and use its phases with `lease.on(…)`"
+    )]
+    LeaseTaken {
+        /// The migration's id.
+        migration: &'static str,
+    },
+    /// The lease is over in this process, but could not be taken off the ledger.
+    #[error(
+        "the lease of {instance} has ended here, but its row could not be deleted ({reason}): it holds runners up until it \
+         has run out"
+    )]
+    NotDeregistered {
+        /// The instance.
+        instance: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]
     Unexpected {

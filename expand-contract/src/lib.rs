@@ -13,6 +13,7 @@ pub mod definition;
 pub mod dsl;
 mod error;
 mod gate;
+pub mod lease;
 mod ledger;
 pub mod migration;
 mod options;
@@ -39,6 +40,7 @@ pub use expand_contract_macros::{
     migrate, AsChangeset, HasQuery, Insertable, Migrate, Queryable, Selectable,
 };
 pub use gate::Gate;
+pub use lease::Lease;
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 pub use options::{ActionEvent, Moment, Options, Progress};
 pub use plan::Action;

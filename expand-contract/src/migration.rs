@@ -11,6 +11,7 @@ use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnection};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
+use crate::ledger;
 use crate::options::Options;
 use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
@@ -226,6 +227,28 @@ impl<M: Migrate, S> Migration<M, S> {
         self.look(conn, |runner| Ok(read::<M>(runner)?.0))
     }
 
+    /// Creates the ledger, or brings one of an older release up to this one, and changes nothing else.
+    ///
+    /// The first step does so as well. Call this where applications run under roles that may not create it, before they start
+    /// a [`Lease`](crate::Lease); on PostgreSQL the role needs `CREATE` on the database, and owns the ledger.
+    ///
+    /// # Errors
+    /// The connection is inside a transaction, the role may not, or a newer release keeps the ledger.
+    pub fn prepare<C>(&mut self, conn: &mut C) -> Result<(), Error>
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+    {
+        let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+        let s: &mut dyn Session = &mut session;
+        if s.depth()? > 0 {
+            return Err(Error::InsideTransaction {
+                what: "prepare".to_owned(),
+            });
+        }
+        ledger::ensure(s)
+    }
+
     /// Where the migration stands. Writes nothing, and leaves the process's phase alone.
     pub fn status<C>(&mut self, conn: &mut C) -> Result<Status, Error>
     where
@@ -424,7 +447,14 @@ where
 }
 
 fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
-    let def = M::cell().definition();
+    read_cell(M::cell(), runner)
+}
+
+fn read_cell(
+    cell: &'static PhaseCell,
+    runner: &mut Runner<'_>,
+) -> Result<(Snapshot, Status), Error> {
+    let def = cell.definition();
     let position = runner.position()?;
     let dialect = runner.s.dialect();
     let mut old_types = vec![None; def.changes.len()];
@@ -436,7 +466,7 @@ fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error
             }
         }
     }
-    let snapshot = Snapshot::new(M::cell(), position.stage, dialect, old_types);
+    let snapshot = Snapshot::new(cell, position.stage, dialect, old_types);
     Ok((snapshot, status(def.id, runner.name.to_string(), position)))
 }
 
@@ -465,13 +495,39 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    let position_of = |s: &mut dyn Session| {
+    let member = Member::of::<M, C>()?;
+    let (snapshot, _) = member.read(&mut ConnectionSession::<C>::new(conn, Vec::new()))?;
+    Ok(snapshot)
+}
+
+/// A migration, and its table as connections of one kind know it.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub(crate) cell: &'static PhaseCell,
+    name: TableName,
+}
+
+impl Member {
+    pub(crate) fn of<M, C>() -> Result<Self, Error>
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+    {
+        Ok(Member {
+            cell: M::cell(),
+            name: table_name::<M, C>()?,
+        })
+    }
+
+    /// The phase, and the database's epoch at which it was published; none: the phase was inferred. Reads only.
+    pub(crate) fn read(&self, s: &mut dyn Session) -> Result<(Snapshot, Option<i64>), Error> {
         let mut options = Options::default();
-        let def = M::cell().definition();
-        let mut runner = Runner::new(s, def, table_name::<M, C>()?, &mut options)?;
+        let def = self.cell.definition();
+        let mut runner = Runner::new(s, def, self.name.clone(), &mut options)?;
         let position = runner.position()?;
         position.check_sets(def)?;
-        Ok(read::<M>(&mut runner)?.0)
-    };
-    position_of(&mut ConnectionSession::<C>::new(conn, Vec::new()))
+        let published = position.row.as_ref().map(|row| row.published);
+        Ok((read_cell(self.cell, &mut runner)?.0, published))
+    }
 }

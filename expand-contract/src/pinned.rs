@@ -7,7 +7,7 @@ use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::error::{Error, While};
 use crate::ledger;
-use crate::migration::{snapshot_here, MigrateOn};
+use crate::migration::{snapshot_here, Member, MigrateOn};
 use crate::state::Snapshot;
 
 /// One migration, or a tuple of them.
@@ -15,11 +15,18 @@ pub trait Pinned<C: RunnerConnection> {
     /// The phases as the connection's transaction sees them.
     #[doc(hidden)]
     fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error>;
+    /// The migrations.
+    #[doc(hidden)]
+    fn members() -> Result<Vec<Member>, Error>;
 }
 
 impl<C: RunnerConnection, M: MigrateOn<C>> Pinned<C> for M {
     fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
         Ok(vec![snapshot_here::<M, C>(conn)?])
+    }
+
+    fn members() -> Result<Vec<Member>, Error> {
+        Ok(vec![Member::of::<M, C>()?])
     }
 }
 
@@ -28,6 +35,10 @@ macro_rules! tuples {
         impl<C: RunnerConnection, $($name: MigrateOn<C>),*> Pinned<C> for ($($name,)*) {
             fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
                 Ok(vec![$(snapshot_here::<$name, C>(conn)?),*])
+            }
+
+            fn members() -> Result<Vec<Member>, Error> {
+                Ok(vec![$(Member::of::<$name, C>()?),*])
             }
         }
     };
@@ -85,7 +96,8 @@ fn pin<C: RunnerConnection>(conn: &mut C) -> Result<(), Error> {
     }
 }
 
-fn scoped<T>(snapshots: &[Snapshot], work: impl FnOnce() -> T) -> T {
+/// `work` with all of the phases in force on this thread.
+pub(crate) fn scoped<T>(snapshots: &[Snapshot], work: impl FnOnce() -> T) -> T {
     match snapshots.split_first() {
         None => work(),
         Some((first, rest)) => first.scope(|| scoped(rest, work)),

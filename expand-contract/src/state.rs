@@ -6,10 +6,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::atomic::{AtomicU16, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::definition::{Dialect, MigrationDef};
+use crate::error::Error;
+use crate::lease::{clock, Slot, Term, EXPIRED, NO_LEASE};
 use crate::phase::Stage;
 
 /// Why a statement on a changed column could not be built. Nothing was sent to the database.
@@ -24,6 +26,32 @@ pub enum StatementError {
     PhaseUnknown {
         /// The migration's id.
         migration: &'static str,
+    },
+    /// The lease under which this process knows the phase has run out, and the ledger could not be asked in time.
+    #[error(
+        "the lease on the phase of migration `{migration}` has run out ({reason}); nothing was sent. Try the statement again \
+         when the ledger can be reached; `Lease::…::patience` sets how long a statement waits for it"
+    )]
+    LeaseExpired {
+        /// The migration's id.
+        migration: &'static str,
+        /// Why it was not renewed.
+        reason: String,
+    },
+    /// The statement was built before the phase moved, and is sent once more or far too late.
+    #[error(
+        "the statement was built for a phase of migration `{migration}` that is not in force any more; nothing was sent. \
+         Build it anew for every execution"
+    )]
+    Superseded {
+        /// The migration's id.
+        migration: &'static str,
+    },
+    /// The lease has no pool of the name.
+    #[error("the lease has no pool `{pool}`: name it with `Lease::…::pool(\"{pool}\", …)` when it is started")]
+    UnknownPool {
+        /// The name.
+        pool: String,
     },
     /// The annotation has no conversion for this database.
     #[error("migration `{migration}` gives no SQL conversion of `{column}` for {dialect}: add `up({key} = \"…\")` and `down({key} = \"…\")` to the annotation", key = .dialect.key())]
@@ -80,6 +108,22 @@ pub struct Current {
     pub dialect: Dialect,
 }
 
+impl Current {
+    #[inline]
+    pub(crate) const fn code(self) -> u16 {
+        u16::from_le_bytes([self.stage.to_u8(), self.dialect.to_u8()])
+    }
+
+    #[inline]
+    pub(crate) const fn from_code(code: u16) -> Option<Self> {
+        let [stage, dialect] = code.to_le_bytes();
+        match (Stage::from_u8(stage), Dialect::from_u8(dialect)) {
+            (Some(stage), Some(dialect)) => Some(Current { stage, dialect }),
+            _ => None,
+        }
+    }
+}
+
 /// The process-wide phase of one migration. The derive makes one static of it per annotated table.
 #[doc(hidden)]
 pub struct PhaseCell {
@@ -89,7 +133,16 @@ pub struct PhaseCell {
     // the stage of the first statement: what a statement cache keyed by type may hold (see `same_as_first`)
     first: AtomicU8,
     old_types: RwLock<Option<Arc<[Option<String>]>>>,
+    // until when the phase may be used, on the clock of leases
+    deadline: AtomicU64,
+    // when the phase moved last, on the same clock
+    moved: AtomicU64,
+    keeper: RwLock<Option<Arc<Slot>>>,
 }
+
+/// For how long after the phase has moved a statement that was built before may still be walked: between the walks of one
+/// execution there is no time, unless the thread is held up.
+const UNDER_WAY: u64 = 1_000_000_000;
 
 impl PhaseCell {
     /// A cell that knows no phase yet.
@@ -99,6 +152,9 @@ impl PhaseCell {
             current: AtomicU16::new(0),
             first: AtomicU8::new(0),
             old_types: RwLock::new(None),
+            deadline: AtomicU64::new(NO_LEASE),
+            moved: AtomicU64::new(0),
+            keeper: RwLock::new(None),
         }
     }
 
@@ -116,24 +172,140 @@ impl PhaseCell {
         }
     }
 
-    /// [`Self::get`] as one word: the stage's code below the dialect's; 0 if there is no phase.
+    /// The phase in force on this thread as one word, and whether it is a scope's: the stage's code below the dialect's; 0
+    /// if there is no phase.
     #[inline]
-    pub(crate) fn code(&'static self) -> u16 {
-        match self.scoped(|snapshot| snapshot.current) {
-            Some(current) => u16::from_le_bytes([current.stage.to_u8(), current.dialect.to_u8()]),
-            None => self.current.load(Ordering::Acquire),
+    pub(crate) fn code(&'static self) -> (u16, bool) {
+        match self.scoped(|snapshot| snapshot.current.code()) {
+            Some(code) => (code, true),
+            None => (self.current.load(Ordering::Acquire), false),
         }
     }
 
-    /// The phase for a statement that was built in `captured`: a scope wins over what was captured.
+    /// The phase for a statement that is walked for the first time. `captured`: the phase of the scope that it was built
+    /// in; the scope that it is executed in wins.
+    ///
+    /// # Errors
+    /// No phase is known, or the lease on it has run out.
     #[inline]
     pub fn resolve(&'static self, captured: Option<Current>) -> Result<Current, StatementError> {
-        self.scoped(|snapshot| snapshot.current)
-            .or(captured)
-            .or_else(|| self.process_wide())
-            .ok_or(StatementError::PhaseUnknown {
+        if let Some(current) = self.scoped(Snapshot::in_force) {
+            return current;
+        }
+        if let Some(current) = captured {
+            return Ok(current);
+        }
+        let code = match self.checked(clock::now) {
+            Some(code) => code,
+            None => self.refresh()?,
+        };
+        Current::from_code(code).ok_or(StatementError::PhaseUnknown {
+            migration: self.definition.id,
+        })
+    }
+
+    /// The process-wide phase, if it may be used at the moment that `now` says.
+    ///
+    /// The deadline belongs to the phase that was there before and after it was looked at: a thread that is held up in
+    /// between must not use a later phase's deadline for an earlier phase.
+    #[inline]
+    fn checked(&self, now: impl Fn() -> u64) -> Option<u16> {
+        let mut code = self.current.load(Ordering::Acquire);
+        loop {
+            let deadline = self.deadline.load(Ordering::Acquire);
+            if deadline != NO_LEASE && now() >= deadline {
+                return None;
+            }
+            let again = self.current.load(Ordering::Acquire);
+            if again == code {
+                return Some(code);
+            }
+            code = again;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self) -> Result<u16, StatementError> {
+        let in_force = || self.checked(clock::now);
+        match self.keeper() {
+            Some(slot) => slot.refresh(self.definition.id, in_force),
+            None => in_force().ok_or_else(|| StatementError::LeaseExpired {
                 migration: self.definition.id,
-            })
+                reason: "the lease was shut down".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether a statement that was built for `code` may be walked again.
+    #[inline]
+    pub(crate) fn walk_again(&self, code: u16) -> Result<(), StatementError> {
+        if self.current.load(Ordering::Acquire) == code
+            || self.deadline.load(Ordering::Acquire) == NO_LEASE
+        {
+            return Ok(());
+        }
+        self.walk_late(clock::now())
+    }
+
+    #[cold]
+    fn walk_late(&self, now: u64) -> Result<(), StatementError> {
+        if now.saturating_sub(self.moved.load(Ordering::Acquire)) < UNDER_WAY {
+            return Ok(());
+        }
+        Err(StatementError::Superseded {
+            migration: self.definition.id,
+        })
+    }
+
+    fn keeper(&self) -> Option<Arc<Slot>> {
+        self.keeper
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts the cell into the care of a lease; from here on nobody else sets it. It may not be used until it is adopted.
+    pub(crate) fn lease(&self, slot: &Arc<Slot>) -> Result<(), Error> {
+        let mut keeper = self.keeper.write().unwrap_or_else(PoisonError::into_inner);
+        if keeper.as_ref().is_some_and(|held| !held.watch.is_stopped()) {
+            return Err(Error::LeaseTaken {
+                migration: self.definition.id,
+            });
+        }
+        *keeper = Some(Arc::clone(slot));
+        self.deadline.store(EXPIRED, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the lease of this slot keeps the cell.
+    pub(crate) fn is_kept_by(&self, slot: &Arc<Slot>) -> bool {
+        self.keeper()
+            .is_some_and(|keeper| Arc::ptr_eq(&keeper, slot))
+    }
+
+    /// The phase as the lease's watcher has read it.
+    pub(crate) fn adopt(&self, snapshot: &Snapshot, deadline: u64) {
+        self.set(snapshot);
+        // after the phase that it is for, see `checked`
+        self.extend(deadline);
+    }
+
+    /// The phase has not moved.
+    pub(crate) fn extend(&self, deadline: u64) {
+        self.deadline.store(deadline, Ordering::Release);
+    }
+
+    fn set(&self, snapshot: &Snapshot) {
+        *self
+            .old_types
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(snapshot.old_types.clone());
+        let code = snapshot.current.code();
+        if self.current.load(Ordering::Acquire) != code {
+            self.moved.store(clock::now(), Ordering::Release);
+            self.current.store(code, Ordering::Release);
+        }
     }
 
     /// The old column's catalogue type, where the dialect needs one in a cast.
@@ -169,11 +341,7 @@ impl PhaseCell {
 
     #[inline]
     fn process_wide(&self) -> Option<Current> {
-        let [stage, dialect] = self.current.load(Ordering::Acquire).to_le_bytes();
-        Some(Current {
-            stage: Stage::from_u8(stage)?,
-            dialect: Dialect::from_u8(dialect)?,
-        })
+        Current::from_code(self.current.load(Ordering::Acquire))
     }
 
     // A statement is walked dozens of times, mostly outside of any scope.
@@ -232,6 +400,8 @@ pub struct Snapshot {
     cell: &'static PhaseCell,
     current: Current,
     old_types: Arc<[Option<String>]>,
+    // of a lease: until when it may be used
+    term: Option<Arc<Term>>,
 }
 
 impl Snapshot {
@@ -247,7 +417,26 @@ impl Snapshot {
             cell,
             current: Current { stage, dialect },
             old_types: old_types.into(),
+            term: None,
         }
+    }
+
+    /// The same phase, to be used while the term lasts.
+    pub(crate) fn within(mut self, term: Arc<Term>) -> Self {
+        self.term = Some(term);
+        self
+    }
+
+    pub(crate) fn cell(&self) -> &'static PhaseCell {
+        self.cell
+    }
+
+    /// The phase, if a statement may still be built for it.
+    pub(crate) fn in_force(&self) -> Result<Current, StatementError> {
+        if let Some(term) = &self.term {
+            term.check(self.cell.definition.id)?;
+        }
+        Ok(self.current)
     }
 
     /// The migration.
@@ -273,16 +462,18 @@ impl Snapshot {
     }
 
     /// Makes this the process-wide phase of its migration.
+    ///
+    /// Where a [`Lease`](crate::Lease) keeps the process-wide phase, that asks the ledger instead, and this waits for it (no
+    /// longer than a statement would).
     pub fn make_process_wide(&self) {
-        *self
-            .cell
-            .old_types
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(self.old_types.clone());
-        let code = [self.current.stage.to_u8(), self.current.dialect.to_u8()];
-        self.cell
-            .current
-            .store(u16::from_le_bytes(code), Ordering::Release);
+        if let Some(slot) = self.cell.keeper() {
+            if !slot.watch.is_stopped() {
+                slot.watch.catch_up(|| false);
+                return;
+            }
+        }
+        self.cell.set(self);
+        self.cell.extend(NO_LEASE);
     }
 
     /// Runs `work` with this phase for every statement that this thread sends meanwhile.

@@ -2,10 +2,12 @@
 
 mod cursor;
 mod gates;
+mod instances;
 mod lease;
 mod schema;
 mod store;
 
+pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};

@@ -138,6 +138,23 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
+    /// What a ledger of version 2 or newer says, if this release may read it.
+    pub(super) fn parse(version: &str, readable_by: &str, epoch: &str) -> Result<Self, Error> {
+        let unreadable = || Error::LedgerVersion {
+            found: version.to_owned(),
+            needed: readable_by.to_owned(),
+            known: VERSION,
+        };
+        let oldest: u32 = readable_by.parse().map_err(|_| unreadable())?;
+        if oldest > VERSION {
+            return Err(unreadable());
+        }
+        Ok(Meta {
+            version: version.parse().map_err(|_| unreadable())?,
+            epoch: epoch.parse().map_err(|_| unreadable())?,
+        })
+    }
+
     /// Refuses to write to a ledger that a newer release keeps: it may hold what this one does not know to respect.
     pub(crate) fn check_writable(self) -> Result<(), Error> {
         if self.version > VERSION {
@@ -171,12 +188,11 @@ pub(crate) fn meta(s: &mut dyn Session) -> Result<Option<Meta>, Error> {
     let Some(found) = rows.into_iter().flatten().flatten().next() else {
         return Ok(None);
     };
-    let unreadable = |needed: &str| Error::LedgerVersion {
+    let version: u32 = found.parse().map_err(|_| Error::LedgerVersion {
         found: found.clone(),
-        needed: needed.to_owned(),
+        needed: found.clone(),
         known: VERSION,
-    };
-    let version: u32 = found.parse().map_err(|_| unreadable(&found))?;
+    })?;
     if version < 2 {
         return Ok(Some(Meta { version, epoch: 0 }));
     }
@@ -186,16 +202,7 @@ pub(crate) fn meta(s: &mut dyn Session) -> Result<Option<Meta>, Error> {
     let mut row = rows.into_iter().flatten();
     let mut next = || row.next().flatten().unwrap_or_default();
     let (readable_by, epoch) = (next(), next());
-    if !readable_by
-        .parse()
-        .is_ok_and(|oldest: u32| oldest <= VERSION)
-    {
-        return Err(unreadable(&readable_by));
-    }
-    Ok(Some(Meta {
-        version,
-        epoch: epoch.parse().map_err(|_| unreadable(&readable_by))?,
-    }))
+    Meta::parse(&found, &readable_by, &epoch).map(Some)
 }
 
 /// Creates what is missing, and brings an older ledger up to this release.

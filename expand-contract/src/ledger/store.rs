@@ -40,22 +40,22 @@ pub(super) fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-struct Fields(std::vec::IntoIter<Option<String>>);
+pub(super) struct Fields(std::vec::IntoIter<Option<String>>);
 
 impl Fields {
-    fn new(row: TextRow) -> Self {
+    pub(super) fn new(row: TextRow) -> Self {
         Fields(row.into_iter())
     }
 
-    fn maybe(&mut self) -> Option<String> {
+    pub(super) fn maybe(&mut self) -> Option<String> {
         self.0.next().flatten()
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         self.maybe().unwrap_or_default()
     }
 
-    fn number(&mut self) -> Result<i64, Error> {
+    pub(super) fn number(&mut self) -> Result<i64, Error> {
         self.text().parse().map_err(|_| Error::Unexpected {
             what: "the ledger: a number is not one".to_owned(),
         })
@@ -66,7 +66,7 @@ impl Fields {
     }
 }
 
-fn stage(pass: i64, phase: &str) -> Result<Stage, Error> {
+pub(super) fn stage(pass: i64, phase: &str) -> Result<Stage, Error> {
     let phase: Phase = phase.parse()?;
     match pass {
         1 => Ok(Stage::first(phase)),

@@ -3,17 +3,19 @@
 //! Diesel builds a statement's SQL and collects its binds in separate walks, and a batch from one value per row. If each
 //! of them read the phase for itself, a phase that moves in between would give rows of different shapes or binds that do
 //! not fit the text. So all values that a thread builds for one statement share a cell: building a further value brings
-//! it up to date, the first walk seals it.
+//! it up to date, the first walk seals it with the phase that is in force then.
+//!
+//! Sealing is also where a lease's deadline is looked at, once for a statement.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
-use crate::definition::Dialect;
-use crate::phase::Stage;
 use crate::state::{in_scope, scope_serial, Current, PhaseCell, StatementError};
 
+// above the phase's code
 const SEALED: u32 = 1 << 31;
+const SCOPED: u32 = 1 << 30;
 
 /// The phase that a statement's values were built for.
 #[derive(Debug, Clone)]
@@ -32,7 +34,8 @@ thread_local! {
 impl Capture {
     /// Joins the statement that this thread is building, or starts one.
     pub fn new(cell: &'static PhaseCell) -> Self {
-        let code = u32::from(cell.code());
+        let (code, scoped) = cell.code();
+        let code = u32::from(code) | if scoped { SCOPED } else { 0 };
         let scope = scope_serial();
         OPEN.with_borrow_mut(
             |open| match open.iter_mut().find(|o| std::ptr::eq(o.cell, cell)) {
@@ -80,7 +83,8 @@ impl Capture {
         // walks are many, and only the first has to write
         let code = self.0.load(Ordering::Acquire);
         if code & SEALED != 0 && !in_scope() {
-            if let Some(current) = decode(code & !SEALED) {
+            if let Some(current) = decode(code) {
+                again(code, cell)?;
                 return Ok(current);
             }
         }
@@ -94,6 +98,7 @@ impl Capture {
         if code & SEALED != 0 && !in_scope() {
             let [stage, ..] = code.to_le_bytes();
             if stage != 0 {
+                again(code, cell)?;
                 return Ok(stage);
             }
         }
@@ -102,25 +107,63 @@ impl Capture {
 
     #[inline(never)]
     fn seal_first(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
-        let code = self.0.fetch_or(SEALED, Ordering::AcqRel);
-        cell.resolve(decode(code & !SEALED))
+        let mut before = self.0.load(Ordering::Acquire);
+        if let (code, true) = cell.code() {
+            // where it is executed decides before where it was built
+            if before & SEALED != 0 && phase(before) == code {
+                if let Some(current) = decode(before) {
+                    return Ok(current);
+                }
+            }
+            let current = cell.resolve(None)?;
+            self.0.fetch_or(SEALED, Ordering::AcqRel);
+            return Ok(current);
+        }
+        loop {
+            // what was captured outside of a scope is as old as the value: only a sealed phase is kept
+            let kept = before & (SEALED | SCOPED) != 0;
+            let current = cell.resolve(decode(before).filter(|_| kept))?;
+            if before & SEALED != 0 {
+                return Ok(current);
+            }
+            let code = u32::from(current.code()) | before & SCOPED | SEALED;
+            match self
+                .0
+                .compare_exchange(before, code, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return Ok(current),
+                Err(now) => before = now,
+            }
+        }
     }
+}
+
+/// A sealed statement is walked again, outside of any scope.
+#[inline]
+fn again(code: u32, cell: &'static PhaseCell) -> Result<(), StatementError> {
+    // a scope's phase is the scope's business
+    if code & SCOPED != 0 {
+        return Ok(());
+    }
+    cell.walk_again(phase(code))
+}
+
+#[inline]
+fn phase(code: u32) -> u16 {
+    let [stage, dialect, ..] = code.to_le_bytes();
+    u16::from_le_bytes([stage, dialect])
 }
 
 #[inline]
 fn decode(code: u32) -> Option<Current> {
-    let [stage, dialect, ..] = code.to_le_bytes();
-    Some(Current {
-        stage: Stage::from_u8(stage)?,
-        dialect: Dialect::from_u8(dialect)?,
-    })
+    Current::from_code(phase(code))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::MigrationDef;
-    use crate::phase::Phase;
+    use crate::definition::{Dialect, MigrationDef};
+    use crate::phase::{Phase, Stage};
     use crate::Snapshot;
 
     static DEFINITION: MigrationDef = MigrationDef {

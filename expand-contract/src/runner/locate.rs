@@ -73,25 +73,34 @@ impl Position {
         let Some(row) = &self.row else {
             return Ok(());
         };
-        let (reads, writes) = (
-            ledger::reads(def, self.stage),
-            ledger::writes(def, self.stage),
-        );
-        let (their_reads, their_writes): (Vec<&str>, Vec<&str>) =
-            (row.reads.lines().collect(), row.writes.lines().collect());
-        let within = |inner: &[&str], outer: &[&str]| inner.iter().all(|c| outer.contains(c));
-        if within(&reads, &their_writes) && within(&their_reads, &writes) {
-            return Ok(());
-        }
-        Err(Error::Incompatible {
-            migration: def.id,
-            stage: self.stage,
-            reads: reads.join(", "),
-            writes: writes.join(", "),
-            ledger_reads: their_reads.join(", "),
-            ledger_writes: their_writes.join(", "),
-        })
+        compatible(def, self.stage, &row.reads, &row.writes)
     }
+}
+
+/// Refuses a binary that does not read what others write, or does not write what others read; both sets one column a line.
+pub(crate) fn compatible(
+    def: &'static MigrationDef,
+    stage: Stage,
+    their_reads: &str,
+    their_writes: &str,
+) -> Result<(), Error> {
+    let (reads, writes) = (ledger::reads(def, stage), ledger::writes(def, stage));
+    let (their_reads, their_writes): (Vec<&str>, Vec<&str>) = (
+        their_reads.lines().collect(),
+        their_writes.lines().collect(),
+    );
+    let within = |inner: &[&str], outer: &[&str]| inner.iter().all(|c| outer.contains(c));
+    if within(&reads, &their_writes) && within(&their_reads, &writes) {
+        return Ok(());
+    }
+    Err(Error::Incompatible {
+        migration: def.id,
+        stage,
+        reads: reads.join(", "),
+        writes: writes.join(", "),
+        ledger_reads: their_reads.join(", "),
+        ledger_writes: their_writes.join(", "),
+    })
 }
 
 /// The ledger's row, else what the catalogue allows to infer. Reads only.

@@ -8,7 +8,8 @@ mod locate;
 mod preflight;
 mod verify;
 
-pub(crate) use locate::{locate, Position};
+pub(crate) use action::backoff;
+pub(crate) use locate::{compatible, locate, Position};
 
 use crate::backend::driver::{driver, Driver};
 use crate::backend::rules::{rules, Rules};
