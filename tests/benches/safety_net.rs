@@ -121,8 +121,7 @@ const COLUMNS: &str = "
     CREATE INDEX accounts_email_copy ON accounts (email);
     ALTER TABLE versions ADD COLUMN tar_sha256 bytea;
     UPDATE versions SET tar_sha256 = decode(checksum, 'hex');
-    CREATE INDEX versions_checksum_copy ON versions (tar_sha256);
-    VACUUM ANALYZE accounts; VACUUM ANALYZE versions";
+    CREATE INDEX versions_checksum_copy ON versions (tar_sha256);";
 /// Each of four clients writes a quarter of them.
 const KEYS: i64 = 2_000;
 const NOTE: &str = "the quick brown fox jumps over the lazy dog";
@@ -144,11 +143,11 @@ impl Place {
             "{BEFORE}
              INSERT INTO accounts (note, legacy_email) SELECT '{NOTE}', n || '@example.org' FROM generate_series(1, {KEYS}) n;
              INSERT INTO versions (num, checksum)
-                 SELECT n, encode(sha256(n::text::bytea), 'hex') FROM generate_series(1, {KEYS}) n;
-             VACUUM ANALYZE accounts; VACUUM ANALYZE versions"
+                 SELECT n, encode(sha256(n::text::bytea), 'hex') FROM generate_series(1, {KEYS}) n"
         ))
         .expect("the tables can be created");
         prepare(conn);
+        vacuum(conn);
         Place {
             clients,
             done: KEYS,
@@ -234,8 +233,13 @@ fn expanded(conn: &mut PgConnection) {
         .expand(conn)
         .and_then(|expanded| expanded.backfill(conn))
         .expect("the versions expand");
-    conn.batch_execute("VACUUM ANALYZE accounts; VACUUM ANALYZE versions")
-        .expect("a vacuum");
+}
+
+fn vacuum(conn: &mut PgConnection) {
+    for table in ["accounts", "versions"] {
+        conn.batch_execute(&format!("VACUUM ANALYZE {table}"))
+            .expect("a vacuum");
+    }
 }
 
 /// Writers of both columns: the same statements with the triggers and without.

@@ -1,6 +1,5 @@
 //! Release N+1: the annotated model. Its instances serve, and the operator runs the steps of the migration with it.
 
-mod phase;
 mod store;
 
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use diesel::{Connection, PgConnection};
 use expand_contract::phase::Step;
-use expand_contract::Options;
+use expand_contract::{Lease, Options};
 use rolling_deploy::service::serve;
 use rolling_deploy::{report, Failure};
 use store::Account;
@@ -37,6 +36,9 @@ enum Task {
     },
 }
 
+/// For so long an instance that dies holds up the operator.
+const LEASE: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     report("release N+1", run(Args::parse()))
 }
@@ -44,9 +46,14 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     match args.task {
         Task::Serve => {
-            let phase = phase::follow(&args.url)?;
+            let url = args.url.clone();
+            // keeps the phase up to date, and lets the operator's steps wait for this instance
+            let lease = Lease::of::<store::accounts::table>()
+                .application("shop", "N+1")
+                .duration(LEASE)
+                .start(move || PgConnection::establish(&url))?;
             serve::<store::Accounts>(&args.url)?;
-            phase.shutdown();
+            lease.shutdown()?;
         }
         Task::Migrate { step, quiet_ms } => {
             let options = Options::new()
