@@ -4,6 +4,7 @@
 //! * `dual-…`: writers of both columns, with the triggers of the safety net and without.
 //! * `old-only-…`: writers that know the old column only, with the triggers, and on the table as it was before `expand`.
 //! * `read-…`: reads in every phase, and plain Diesel's reads of the column in force.
+//! * `lease-…`: statements of a process that holds a lease, and of one that was given the phase once and for all.
 //!
 //! The server keeps its defaults of durability: each statement is a transaction, and each transaction is flushed. The two
 //! sides take turns. `cargo bench -p tests --bench safety_net -- dual old-only-insert` takes part of them.
@@ -15,8 +16,10 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{insert_into, update};
-use expand_contract::phase::{Phase, Step};
+use expand_contract::__private::Dialect;
+use expand_contract::phase::{Phase, Stage, Step};
 use expand_contract::prelude::*;
+use expand_contract::{Lease, Migrate as _, Snapshot};
 use tests::postgres::{PgDatabase, PgServer};
 
 mod figure;
@@ -25,6 +28,14 @@ mod figure;
 mod schema {
     diesel::table! {
         accounts (id) {
+            id -> BigInt,
+            note -> Text,
+            email -> Text,
+        }
+    }
+    diesel::table! {
+        #[sql_name = "accounts"]
+        constants (id) {
             id -> BigInt,
             note -> Text,
             email -> Text,
@@ -56,12 +67,24 @@ mod schema {
         }
     }
 }
-use schema::{accounts, both, both_versions, versions};
+use schema::{accounts, both, both_versions, constants, versions};
 
 #[derive(Queryable, Selectable, Migrate)]
 #[diesel(table_name = accounts)]
 #[expect(dead_code, reason = "read, and thrown away")]
 struct Account {
+    id: i64,
+    note: String,
+    #[migrate(rename_from = "legacy_email")]
+    email: String,
+}
+
+/// The same, under another id: a process has one phase for each.
+#[derive(Queryable, Selectable, Migrate)]
+#[diesel(table_name = constants)]
+#[migrate(id = "constants")]
+#[expect(dead_code, reason = "read, and thrown away")]
+struct Constant {
     id: i64,
     note: String,
     #[migrate(rename_from = "legacy_email")]
@@ -131,7 +154,7 @@ struct Place {
     clients: Vec<PgConnection>,
     // statements so far: no two have the same value
     done: i64,
-    _database: PgDatabase,
+    database: PgDatabase,
 }
 
 impl Place {
@@ -151,7 +174,7 @@ impl Place {
         Place {
             clients,
             done: KEYS,
-            _database: database,
+            database: database,
         }
     }
 
@@ -411,6 +434,63 @@ fn readers(server: &Arc<PgServer>) {
     }
 }
 
+/// Statements under a lease, and under a phase that nobody keeps up to date.
+fn lease(server: &Arc<PgServer>) {
+    let place = &mut Place::new(server, expanded);
+    let url = place.database.url();
+    let lease = Lease::of::<accounts::table>()
+        .start(move || PgConnection::establish(&url))
+        .expect("a lease");
+    Snapshot::new(
+        constants::table::cell(),
+        Stage::first(Phase::Expanded),
+        Dialect::Postgres,
+        vec![None],
+    )
+    .make_process_wide();
+    for clients in [1, 4] {
+        beside(
+            place,
+            &format!("lease-read-{clients}"),
+            clients,
+            |conn, number| {
+                accounts::table
+                    .find(key(number))
+                    .select(Account::as_select())
+                    .first(conn)
+                    .map(drop)
+                    .expect("a row");
+            },
+            |conn, number| {
+                constants::table
+                    .find(key(number))
+                    .select(Constant::as_select())
+                    .first(conn)
+                    .map(drop)
+                    .expect("a row");
+            },
+        );
+        beside(
+            place,
+            &format!("lease-update-{clients}"),
+            clients,
+            |conn, number| {
+                update(accounts::table.find(key(number)))
+                    .set(Account::email.eq(email(number)))
+                    .execute(conn)
+                    .expect("an update");
+            },
+            |conn, number| {
+                update(constants::table.find(key(number)))
+                    .set(Constant::email.eq(email(number)))
+                    .execute(conn)
+                    .expect("an update");
+            },
+        );
+    }
+    lease.shutdown().expect("the lease ends");
+}
+
 fn read_in(place: &mut Place, phase: Phase) {
     let ours = |conn: &mut PgConnection, number| {
         accounts::table
@@ -466,16 +546,17 @@ fn read_in(place: &mut Place, phase: Phase) {
             format!("read-by-value-{phase}-{clients}"),
         );
         if phase.reads_old() {
-            reads(place, &key, clients, ours, old);
-            reads(place, &value, clients, ours_by_value, old_by_value);
+            beside(place, &key, clients, ours, old);
+            beside(place, &value, clients, ours_by_value, old_by_value);
         } else {
-            reads(place, &key, clients, ours, new);
-            reads(place, &value, clients, ours_by_value, new_by_value);
+            beside(place, &key, clients, ours, new);
+            beside(place, &value, clients, ours_by_value, new_by_value);
         }
     }
 }
 
-fn reads(
+/// Prints the throughput of the one in proportion to the other's, both in the same place.
+fn beside(
     place: &mut Place,
     name: &str,
     clients: usize,
@@ -488,8 +569,8 @@ fn reads(
     let ratio = figure::in_turns(
         201,
         place,
-        |place, _| place.work(clients, 100, &ours),
-        |place, _| place.work(clients, 100, &theirs),
+        |place, _| place.work(clients, 50, &ours),
+        |place, _| place.work(clients, 50, &theirs),
     );
     println!("figure {name} ratio {:.3}", 1.0 / ratio);
 }
@@ -511,4 +592,5 @@ fn main() {
     old_only_writers(server);
     bulk(server);
     readers(server);
+    lease(server);
 }

@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     url: Option<String>,
     /// How long to stay in each phase.
-    #[arg(long, default_value_t = 2.5)]
+    #[arg(long, default_value_t = 2.0)]
     seconds_per_phase: f64,
     /// Rows in the table before it starts.
     #[arg(long, default_value_t = 20_000)]
