@@ -5,8 +5,6 @@
 //! slows down both. `cargo bench -p tests --bench statements -- sqlite` takes part of them.
 #![allow(clippy::print_stdout, reason = "figures")]
 
-use std::time::Instant;
-
 use diesel::connection::SimpleConnection;
 use diesel::upsert::excluded;
 use diesel::{insert_into, update};
@@ -14,6 +12,8 @@ use expand_contract::__private::Dialect;
 use expand_contract::phase::{Phase, Stage};
 use expand_contract::prelude::*;
 use expand_contract::{Migrate as _, Snapshot};
+
+mod figure;
 
 mod schema {
     diesel::table! {
@@ -86,7 +86,7 @@ struct NewBoth<'a> {
     email: &'a str,
 }
 
-const ROUNDS: usize = 61;
+const ROUNDS: usize = 57;
 const KEYS: i32 = 200;
 const NOTE: &str = "the quick brown fox jumps over the lazy dog";
 const EMAIL: &str = "somebody.or.other@example.org";
@@ -99,35 +99,19 @@ fn figure<C>(
     ours: impl Fn(&mut C, i32),
     theirs: impl Fn(&mut C, i32),
 ) {
-    let mut wanted = std::env::args()
-        .skip(1)
-        .filter(|arg| arg != "--bench")
-        .peekable();
-    if wanted.peek().is_some() && !wanted.any(|part| name.contains(&part)) {
+    if !figure::wanted(name) {
         return;
     }
-    let mut ratios: Vec<f64> = Vec::with_capacity(ROUNDS);
-    for round in 0..ROUNDS {
-        let mut time = |work: &dyn Fn(&mut C, i32)| {
-            let start = Instant::now();
-            (0..weight).for_each(|i| work(conn, 1 + (i as i32 % KEYS)));
-            start.elapsed().as_secs_f64()
-        };
-        // who comes first takes turns too
-        let (a, b) = if round % 2 == 0 {
-            let a = time(&ours);
-            (a, time(&theirs))
-        } else {
-            let b = time(&theirs);
-            (time(&ours), b)
-        };
-        // the first rounds fill caches
-        if round >= 4 {
-            ratios.push(a / b);
-        }
-    }
-    ratios.sort_by(f64::total_cmp);
-    println!("figure {name} ratio {:.2}", ratios[ratios.len() / 2]);
+    let time = |conn: &mut C, work: &dyn Fn(&mut C, i32)| {
+        figure::time(|| (0..weight).for_each(|i| work(conn, 1 + (i as i32 % KEYS))))
+    };
+    let ratio = figure::in_turns(
+        ROUNDS,
+        conn,
+        |conn, _| time(conn, &ours),
+        |conn, _| time(conn, &theirs),
+    );
+    println!("figure {name} ratio {ratio:.2}");
 }
 
 macro_rules! statements {
@@ -328,8 +312,7 @@ macro_rules! statements {
 }
 
 fn main() {
-    // `cargo test --benches` only wants to know that it runs
-    if !std::env::args().any(|arg| arg == "--bench") {
+    if !figure::asked_for() {
         return;
     }
     statements!(

@@ -1,0 +1,53 @@
+//! How the benchmarks measure: two pieces of work take turns in short rounds, and the median of the rounds' ratios counts,
+//! so that a busy machine slows down both.
+
+use std::time::{Duration, Instant};
+
+/// Rounds that only fill caches.
+const WARM_UP: usize = 4;
+
+/// Whether this is a benchmark: `cargo test --benches` only wants to know that it runs.
+pub(crate) fn asked_for() -> bool {
+    std::env::args().any(|arg| arg == "--bench")
+}
+
+/// Whether the figure is among those whose names the command line gives parts of; without any, all are.
+pub(crate) fn wanted(name: &str) -> bool {
+    let mut parts = std::env::args()
+        .skip(1)
+        .filter(|arg| arg != "--bench")
+        .peekable();
+    parts.peek().is_none() || parts.any(|part| name.contains(&part))
+}
+
+/// The time of one piece of work, in proportion to the other's: the median of `rounds` rounds. Both get the round's
+/// number and say how long they took.
+pub(crate) fn in_turns<S>(
+    rounds: usize,
+    on: &mut S,
+    mut ours: impl FnMut(&mut S, usize) -> Duration,
+    mut theirs: impl FnMut(&mut S, usize) -> Duration,
+) -> f64 {
+    let mut ratios: Vec<f64> = (0..WARM_UP + rounds)
+        .map(|round| {
+            // who comes first takes turns too
+            if round % 2 == 0 {
+                let a = ours(on, round);
+                a.as_secs_f64() / theirs(on, round).as_secs_f64()
+            } else {
+                let b = theirs(on, round);
+                ours(on, round).as_secs_f64() / b.as_secs_f64()
+            }
+        })
+        .skip(WARM_UP)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+/// How long the work takes.
+pub(crate) fn time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
