@@ -22,7 +22,9 @@ mod plan;
 mod query;
 mod rejected;
 mod repository;
+mod retry;
 mod runner;
+pub mod shadow;
 mod state;
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}

@@ -1,5 +1,6 @@
 //! The steps of one migration, in an order that the compiler checks.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,7 +8,7 @@ use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 use diesel::Table;
 
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::ConnectionSession;
 use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnection};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
@@ -15,6 +16,7 @@ use crate::options::Options;
 use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
 use crate::runner::{Position, Runner};
+use crate::shadow::{Sampled, Sampling, ShadowReads};
 use crate::state::{PhaseCell, Snapshot};
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
@@ -104,6 +106,8 @@ pub struct Status {
     pub runner: Option<String>,
     /// When the ledger's row changed last, as the database prints it.
     pub updated_at: Option<String>,
+    /// What reads that looked at both columns have found since `expand`, as far as it was reported.
+    pub shadow_reads: ShadowReads,
 }
 
 /// A migration in the state that the ledger says.
@@ -164,7 +168,12 @@ impl<M: Migrate, S> Migration<M, S> {
         // statements of this process follow each phase at once, not only when the step is over
         let (before, _) = read::<M>(&mut runner)?;
         before.make_process_wide();
-        let publish = |stage| before.clone().with_stage(stage).make_process_wide();
+        let latest = RefCell::new(before);
+        let publish = |stage, old_incomplete| {
+            let mut latest = latest.borrow_mut();
+            *latest = latest.clone().published(stage, old_incomplete);
+            latest.make_process_wide();
+        };
         runner.published = &publish;
         let value = work(&mut runner)?;
         let (snapshot, status) = read::<M>(&mut runner)?;
@@ -223,7 +232,10 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        self.look(conn, |runner| Ok(read::<M>(runner)?.0))
+        self.look(conn, |runner| {
+            let position = runner.position()?;
+            snapshot_of(M::cell(), runner, &position, true)
+        })
     }
 
     /// Where the migration stands. Writes nothing, and leaves the process's phase alone.
@@ -242,6 +254,27 @@ impl<M: Migrate, S> Migration<M, S> {
         M: MigrateOn<C>,
     {
         self.look(conn, |runner| runner.plan())
+    }
+
+    /// From now on some of this process's reads through the repository look at both columns and compare them, in the
+    /// phases in which both are written; see [`crate::shadow`]. Call it once at start-up.
+    pub fn shadow_reads(self, sampling: Sampling) -> Self {
+        M::cell().shadow().set(sampling);
+        self
+    }
+
+    /// Compares the rows of `query`, if this read is one of those that [`shadow_reads`](Self::shadow_reads) samples.
+    ///
+    /// For queries of your own, next to the line that loads them. `query` selects nothing yet, and has the table in a place
+    /// where its key can be selected; it is called only for a sample. Never fails: see
+    /// [`Counts::failures`](crate::shadow::Counts::failures).
+    pub fn shadow_read<'q, C, Q>(&self, conn: &mut C, query: impl FnOnce() -> Q)
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+        Q: Sampled<'q, M, C>,
+    {
+        crate::shadow::sample::<M, C, Q>(conn, query);
     }
 
     /// The migration in the state that the ledger says.
@@ -426,21 +459,49 @@ where
 fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
     let def = M::cell().definition();
     let position = runner.position()?;
-    let dialect = runner.s.dialect();
-    let mut old_types = vec![None; def.changes.len()];
-    let casts = dialect == Dialect::Postgres && position.stage.phase != Phase::Contracted;
-    if casts {
-        for change in runner.facts()?.changes {
-            if let Some(place) = old_types.get_mut(change.index) {
-                *place = Some(change.frozen.old_type);
-            }
-        }
+    let snapshot = snapshot_of(M::cell(), runner, &position, true)?;
+    let mut status = status(def.id, runner.name.to_string(), &position);
+    if position.row.is_some() {
+        status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
     }
-    let snapshot = Snapshot::new(M::cell(), position.stage, dialect, old_types);
-    Ok((snapshot, status(def.id, runner.name.to_string(), position)))
+    Ok((snapshot, status))
 }
 
-fn status(migration: &'static str, table: String, position: Position) -> Status {
+/// What statements need to know at the position. `shadow`: whether shadow reads are worth a look at the catalogue where
+/// nothing else is.
+fn snapshot_of(
+    cell: &'static PhaseCell,
+    runner: &mut Runner<'_>,
+    position: &Position,
+    shadow: bool,
+) -> Result<Snapshot, Error> {
+    let dialect = runner.s.dialect();
+    let mut old_types = vec![None; cell.definition().changes.len()];
+    let mut sql = None;
+    let casts = dialect == Dialect::Postgres;
+    if (casts || shadow) && position.stage.phase != Phase::Contracted {
+        match runner.facts() {
+            Ok(facts) => {
+                sql = runner.shadow_sql(&facts)?;
+                for change in facts.changes.into_iter().filter(|_| casts) {
+                    if let Some(place) = old_types.get_mut(change.index) {
+                        *place = Some(change.frozen.old_type);
+                    }
+                }
+            }
+            Err(error) if casts => return Err(error),
+            // statements do without; the runner says what is wrong with the table
+            Err(_) => {}
+        }
+    }
+    let epoch = position.row.as_ref().map_or(0, |row| row.epoch);
+    Ok(Snapshot::new(cell, position.stage, dialect, old_types)
+        .with_epoch(epoch)
+        .with_old_incomplete(position.old_incomplete())
+        .with_shadow(sql))
+}
+
+fn status(migration: &'static str, table: String, position: &Position) -> Status {
     let stage = position.stage;
     let row = position.row.as_ref();
     Status {
@@ -456,6 +517,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         mismatches: row.and_then(|row| row.mismatches),
         runner: row.and_then(|row| row.runner.clone()),
         updated_at: row.map(|row| row.updated_at.clone()),
+        shadow_reads: ShadowReads::default(),
     }
 }
 
@@ -465,13 +527,25 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    let position_of = |s: &mut dyn Session| {
-        let mut options = Options::default();
-        let def = M::cell().definition();
-        let mut runner = Runner::new(s, def, table_name::<M, C>()?, &mut options)?;
+    with_looker::<M, C, _>(conn, |runner| {
         let position = runner.position()?;
-        position.check_sets(def)?;
-        Ok(read::<M>(&mut runner)?.0)
-    };
-    position_of(&mut ConnectionSession::<C>::new(conn, Vec::new()))
+        position.check_sets(M::cell().definition())?;
+        snapshot_of(M::cell(), runner, &position, false)
+    })
+}
+
+/// `work` with a runner that only looks, on the connection as it is (inside a transaction too).
+pub(crate) fn with_looker<M, C, T>(
+    conn: &mut C,
+    work: impl FnOnce(&mut Runner<'_>) -> Result<T, Error>,
+) -> Result<T, Error>
+where
+    C: RunnerConnection,
+    M: MigrateOn<C>,
+{
+    let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+    let mut options = Options::default();
+    let def = M::cell().definition();
+    let name = table_name::<M, C>()?;
+    work(&mut Runner::new(&mut session, def, name, &mut options)?)
 }

@@ -7,19 +7,43 @@ use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::error::{Error, While};
 use crate::ledger;
-use crate::migration::{snapshot_here, MigrateOn};
-use crate::state::Snapshot;
+use crate::migration::{snapshot_here, with_looker, MigrateOn};
+use crate::phase::Stage;
+use crate::state::{PhaseCell, Snapshot};
 
 /// One migration, or a tuple of them.
 pub trait Pinned<C: RunnerConnection> {
     /// The phases as the connection's transaction sees them.
     #[doc(hidden)]
     fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error>;
+
+    /// The process's phases.
+    #[doc(hidden)]
+    fn cells() -> Vec<&'static PhaseCell>;
+
+    /// Where the migrations stand: as little of [`Self::snapshots`] as tells whether they have moved.
+    #[doc(hidden)]
+    fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error>;
+}
+
+fn stage_here<M: MigrateOn<C>, C: RunnerConnection>(conn: &mut C) -> Result<(Stage, bool), Error> {
+    with_looker::<M, C, _>(conn, |runner| {
+        let position = runner.position()?;
+        Ok((position.stage, position.old_incomplete()))
+    })
 }
 
 impl<C: RunnerConnection, M: MigrateOn<C>> Pinned<C> for M {
     fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
         Ok(vec![snapshot_here::<M, C>(conn)?])
+    }
+
+    fn cells() -> Vec<&'static PhaseCell> {
+        vec![M::cell()]
+    }
+
+    fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error> {
+        Ok(vec![stage_here::<M, C>(conn)?])
     }
 }
 
@@ -28,6 +52,14 @@ macro_rules! tuples {
         impl<C: RunnerConnection, $($name: MigrateOn<C>),*> Pinned<C> for ($($name,)*) {
             fn snapshots(conn: &mut C) -> Result<Vec<Snapshot>, Error> {
                 Ok(vec![$(snapshot_here::<$name, C>(conn)?),*])
+            }
+
+            fn cells() -> Vec<&'static PhaseCell> {
+                vec![$($name::cell()),*]
+            }
+
+            fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error> {
+                Ok(vec![$(stage_here::<$name, C>(conn)?),*])
             }
         }
     };
@@ -85,7 +117,7 @@ fn pin<C: RunnerConnection>(conn: &mut C) -> Result<(), Error> {
     }
 }
 
-fn scoped<T>(snapshots: &[Snapshot], work: impl FnOnce() -> T) -> T {
+pub(crate) fn scoped<T>(snapshots: &[Snapshot], work: impl FnOnce() -> T) -> T {
     match snapshots.split_first() {
         None => work(),
         Some((first, rest)) => first.scope(|| scoped(rest, work)),

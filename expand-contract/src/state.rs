@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU16, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::definition::{Dialect, MigrationDef};
-use crate::phase::Stage;
+use crate::phase::{Side, Stage};
+use crate::shadow::{Shadow, ShadowSql};
 
 /// Why a statement on a changed column could not be built. Nothing was sent to the database.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,65 @@ pub struct Current {
     pub stage: Stage,
     /// The dialect.
     pub dialect: Dialect,
+    /// The old column misses what was written since `retire`; see [`Snapshot::with_old_incomplete`].
+    pub old_incomplete: bool,
+}
+
+// in the byte of the dialect
+const OLD_INCOMPLETE: u8 = 1 << 7;
+
+impl Current {
+    /// One word, never 0: the stage's code below the dialect's.
+    #[inline]
+    pub(crate) const fn to_code(self) -> u16 {
+        let flag = if self.old_incomplete {
+            OLD_INCOMPLETE
+        } else {
+            0
+        };
+        u16::from_le_bytes([self.stage.to_u8(), self.dialect.to_u8() | flag])
+    }
+
+    /// What [`Self::to_code`] was made from; none for 0.
+    #[inline]
+    pub(crate) const fn from_code(code: u16) -> Option<Self> {
+        let [stage, rest] = code.to_le_bytes();
+        match (
+            Stage::from_u8(stage),
+            Dialect::from_u8(rest & !OLD_INCOMPLETE),
+        ) {
+            (Some(stage), Some(dialect)) => Some(Current {
+                stage,
+                dialect,
+                old_incomplete: rest & OLD_INCOMPLETE != 0,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The column whose unique index an upsert on a change can rely on.
+    ///
+    /// Old's stays the arbiter as long as old is written: with a second one beside it, the one that is not the arbiter
+    /// would raise an error where the other updates. Only after a rollback from `Retired` it has to be built again first.
+    pub(crate) const fn arbiter(self, two_passes: bool) -> Side {
+        let (from, to) = self.stage.ends(two_passes);
+        if self.stage.writes(from, two_passes) && !self.old_incomplete {
+            from
+        } else {
+            to
+        }
+    }
+}
+
+/// What a process knows of a migration besides the phase.
+#[derive(Debug, Clone, Default)]
+struct Loaded {
+    // how often the phase had changed
+    epoch: i64,
+    // per change the old column's type, where the dialect needs it in a cast
+    old_types: Arc<[Option<String>]>,
+    // how a shadow read compares
+    shadow: Option<Arc<ShadowSql>>,
 }
 
 /// The process-wide phase of one migration. The derive makes one static of it per annotated table.
@@ -88,7 +148,8 @@ pub struct PhaseCell {
     current: AtomicU16,
     // the stage of the first statement: what a statement cache keyed by type may hold (see `same_as_first`)
     first: AtomicU8,
-    old_types: RwLock<Option<Arc<[Option<String>]>>>,
+    loaded: RwLock<Option<Loaded>>,
+    shadow: Shadow,
 }
 
 impl PhaseCell {
@@ -98,13 +159,28 @@ impl PhaseCell {
             definition,
             current: AtomicU16::new(0),
             first: AtomicU8::new(0),
-            old_types: RwLock::new(None),
+            loaded: RwLock::new(None),
+            shadow: Shadow::new(),
         }
     }
 
     /// The migration.
     pub fn definition(&self) -> &'static MigrationDef {
         self.definition
+    }
+
+    /// The samples of this process.
+    pub(crate) fn shadow(&self) -> &Shadow {
+        &self.shadow
+    }
+
+    /// How a shadow read compares the columns, if the process has read that in the pass.
+    pub(crate) fn shadow_sql(&'static self) -> Option<Arc<ShadowSql>> {
+        let scoped = self.scoped(|snapshot| snapshot.loaded.shadow.clone());
+        scoped.flatten().or_else(|| {
+            let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+            loaded.as_ref()?.shadow.clone()
+        })
     }
 
     /// The phase in force on this thread: the innermost scope's, else the process-wide one, if any.
@@ -120,7 +196,7 @@ impl PhaseCell {
     #[inline]
     pub(crate) fn code(&'static self) -> u16 {
         match self.scoped(|snapshot| snapshot.current) {
-            Some(current) => u16::from_le_bytes([current.stage.to_u8(), current.dialect.to_u8()]),
+            Some(current) => current.to_code(),
             None => self.current.load(Ordering::Acquire),
         }
     }
@@ -139,14 +215,14 @@ impl PhaseCell {
     /// The old column's catalogue type, where the dialect needs one in a cast.
     pub fn old_type(&'static self, change: usize) -> Option<String> {
         let of = |types: &[Option<String>]| types.get(change).cloned().flatten();
-        match self.scoped(|snapshot| of(&snapshot.old_types)) {
+        match self.scoped(|snapshot| of(&snapshot.loaded.old_types)) {
             Some(found) => found,
             None => self
-                .old_types
+                .loaded
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
-                .as_deref()
-                .and_then(of),
+                .as_ref()
+                .and_then(|loaded| of(&loaded.old_types)),
         }
     }
 
@@ -169,11 +245,12 @@ impl PhaseCell {
 
     #[inline]
     fn process_wide(&self) -> Option<Current> {
-        let [stage, dialect] = self.current.load(Ordering::Acquire).to_le_bytes();
-        Some(Current {
-            stage: Stage::from_u8(stage)?,
-            dialect: Dialect::from_u8(dialect)?,
-        })
+        Current::from_code(self.current.load(Ordering::Acquire))
+    }
+
+    /// Whether a scope gives this thread a phase of the migration.
+    pub(crate) fn is_scoped(&'static self) -> bool {
+        self.scoped(|_| ()).is_some()
     }
 
     // A statement is walked dozens of times, mostly outside of any scope.
@@ -231,7 +308,7 @@ pub(crate) fn in_scope() -> bool {
 pub struct Snapshot {
     cell: &'static PhaseCell,
     current: Current,
-    old_types: Arc<[Option<String>]>,
+    loaded: Loaded,
 }
 
 impl Snapshot {
@@ -245,9 +322,56 @@ impl Snapshot {
     ) -> Self {
         Snapshot {
             cell,
-            current: Current { stage, dialect },
-            old_types: old_types.into(),
+            current: Current {
+                stage,
+                dialect,
+                old_incomplete: false,
+            },
+            loaded: Loaded {
+                old_types: old_types.into(),
+                ..Loaded::default()
+            },
         }
+    }
+
+    /// The same snapshot with how often the phase had changed, by which [`Self::adopt`] tells newer from older.
+    #[must_use]
+    pub(crate) fn with_epoch(mut self, epoch: i64) -> Self {
+        self.loaded.epoch = epoch;
+        self
+    }
+
+    /// The same snapshot for an old column that misses what was written since `retire`: a rollback from there is under
+    /// way, and has not built old's unique index again.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn with_old_incomplete(mut self, incomplete: bool) -> Self {
+        self.current.old_incomplete = incomplete;
+        self
+    }
+
+    /// The same snapshot with the way in which shadow reads compare.
+    #[must_use]
+    pub(crate) fn with_shadow(mut self, sql: Option<ShadowSql>) -> Self {
+        self.loaded.shadow = sql.map(Arc::new);
+        self
+    }
+
+    /// The same snapshot right after a further phase was published.
+    #[must_use]
+    pub(crate) fn published(mut self, stage: Stage, old_incomplete: bool) -> Self {
+        self.current.stage = stage;
+        self.current.old_incomplete = old_incomplete;
+        self.loaded.epoch += 1;
+        self
+    }
+
+    pub(crate) fn cell(&self) -> &'static PhaseCell {
+        self.cell
+    }
+
+    pub(crate) fn current(&self) -> Current {
+        self.current
     }
 
     /// The migration.
@@ -274,15 +398,34 @@ impl Snapshot {
 
     /// Makes this the process-wide phase of its migration.
     pub fn make_process_wide(&self) {
-        *self
-            .cell
-            .old_types
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(self.old_types.clone());
-        let code = [self.current.stage.to_u8(), self.current.dialect.to_u8()];
+        let loaded = &self.cell.loaded;
+        self.store(&mut loaded.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Makes this the process-wide phase, unless the process knows a later one or works with another kind of database.
+    ///
+    /// What a lagging replica says must not take a process back that has heard from the primary.
+    pub fn adopt(&self) -> bool {
+        let loaded = &self.cell.loaded;
+        let mut loaded = loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let known = self.cell.process_wide();
+        let other = known.is_some_and(|known| known.dialect != self.current.dialect);
+        let older = loaded
+            .as_ref()
+            .is_some_and(|loaded| loaded.epoch >= self.loaded.epoch);
+        if other || (known.is_some() && older) {
+            return false;
+        }
+        self.store(&mut loaded);
+        true
+    }
+
+    // under the lock, so that epoch and phase belong together
+    fn store(&self, loaded: &mut Option<Loaded>) {
+        *loaded = Some(self.loaded.clone());
         self.cell
             .current
-            .store(u16::from_le_bytes(code), Ordering::Release);
+            .store(self.current.to_code(), Ordering::Release);
     }
 
     /// Runs `work` with this phase for every statement that this thread sends meanwhile.

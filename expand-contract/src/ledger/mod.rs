@@ -4,6 +4,7 @@ mod cursor;
 mod gates;
 mod lease;
 mod schema;
+mod shadow;
 mod store;
 
 pub(crate) use lease::Lease;

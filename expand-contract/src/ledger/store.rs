@@ -98,7 +98,7 @@ impl Ledger {
     }
 
     // the name by which ON CONFLICT … SET knows the row that is there: PostgreSQL takes no schema here
-    fn target(&self, name: &str) -> String {
+    pub(super) fn target(&self, name: &str) -> String {
         match self.dialect {
             Dialect::Postgres => name.to_owned(),
             Dialect::Sqlite => self.table(name),
@@ -406,7 +406,7 @@ impl Ledger {
         self.delete(s, "saved_indexes")
     }
 
-    fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
+    pub(super) fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {
         let sql = format!("DELETE FROM {} WHERE {}", self.table(name), self.me());
         s.execute(&sql, &[self.id()])
             .during("clearing the ledger")?;

@@ -9,8 +9,6 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
-use crate::definition::Dialect;
-use crate::phase::Stage;
 use crate::state::{in_scope, scope_serial, Current, PhaseCell, StatementError};
 
 const SEALED: u32 = 1 << 31;
@@ -109,18 +107,15 @@ impl Capture {
 
 #[inline]
 fn decode(code: u32) -> Option<Current> {
-    let [stage, dialect, ..] = code.to_le_bytes();
-    Some(Current {
-        stage: Stage::from_u8(stage)?,
-        dialect: Dialect::from_u8(dialect)?,
-    })
+    let [low, high, ..] = code.to_le_bytes();
+    Current::from_code(u16::from_le_bytes([low, high]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::MigrationDef;
-    use crate::phase::Phase;
+    use crate::definition::{Dialect, MigrationDef};
+    use crate::phase::{Phase, Stage};
     use crate::Snapshot;
 
     static DEFINITION: MigrationDef = MigrationDef {

@@ -37,6 +37,7 @@ pub use capture::*;
 pub use change::*;
 pub use columns::*;
 pub use compare::*;
+pub(crate) use convert::build_error;
 pub use convert::*;
 pub use converted::*;
 pub use in_list::*;

@@ -134,8 +134,11 @@ impl Runner<'_> {
                 Ok(true)
             })?;
             if locked {
-                if let Kind::Publish { to, .. } = action.kind {
-                    (self.published)(to);
+                if let Kind::Publish {
+                    to, old_incomplete, ..
+                } = action.kind
+                {
+                    (self.published)(to, old_incomplete);
                     self.since = Some(Instant::now());
                 }
                 return Ok(());
@@ -202,10 +205,13 @@ fn work(
             }
             Ok(())
         }
-        Work::Freeze => facts
-            .changes
-            .iter()
-            .try_for_each(|change| ledger.freeze(s, change.index, &change.frozen)),
+        Work::Freeze => {
+            ledger.forget_shadow_reads(s)?;
+            facts
+                .changes
+                .iter()
+                .try_for_each(|change| ledger.freeze(s, change.index, &change.frozen))
+        }
     }
 }
 

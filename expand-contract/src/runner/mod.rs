@@ -6,6 +6,7 @@ mod empty;
 mod gates;
 mod locate;
 mod preflight;
+mod shadow;
 mod verify;
 
 pub(crate) use locate::{locate, Position};
@@ -33,7 +34,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) rules: &'static dyn Rules,
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
-    pub(crate) published: &'r dyn Fn(Stage),
+    pub(crate) published: &'r dyn Fn(Stage, bool),
     /// When this runner last published a phase.
     pub(crate) since: Option<Instant>,
 }
@@ -62,7 +63,7 @@ impl<'r> Runner<'r> {
             def,
             name,
             options,
-            published: &|_| (),
+            published: &|_, _| (),
             since: None,
         })
     }
@@ -180,6 +181,7 @@ impl<'r> Runner<'r> {
             if position.cleanup() {
                 runner.finish_rollback(lease)?;
             }
+            runner.shadow_gate(lease, &position, step)?;
             let facts = runner.facts()?;
             match step {
                 Step::Expand => runner.preflight(&facts)?,
@@ -197,7 +199,14 @@ impl<'r> Runner<'r> {
     fn completed(&mut self, lease: &Lease, step: Step) -> Result<(), Error> {
         if step == Step::Backfill {
             let ledger = self.ledger.clone();
-            self.in_transaction(lease, |s| ledger.backfilled(s))?;
+            self.in_transaction(lease, |s| {
+                ledger.backfilled(s)?;
+                // what differed then was repaired now
+                if ledger.shadow_reads(s)?.mismatches > 0 {
+                    ledger.forget_shadow_reads(s)?;
+                }
+                Ok(())
+            })?;
         }
         Ok(())
     }
