@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::migration::{with_looker, MigrateOn};
 use crate::phase::Phase;
 use crate::pinned::{scoped, Pinned};
-use crate::query::{Change, Migrating};
+use crate::query::{watch, Change, Migrating};
 use crate::state::{Current, PhaseCell, Snapshot};
 
 /// How often work is done in all when the phase keeps moving: there are six steps in a migration.
@@ -106,10 +106,7 @@ where
 ///
 /// # Errors
 /// Those of `work`, and the connection's.
-pub fn retry<M, C, T, E>(
-    conn: &mut C,
-    work: impl FnMut(&mut C) -> Result<T, E>,
-) -> Result<T, E>
+pub fn retry<M, C, T, E>(conn: &mut C, work: impl FnMut(&mut C) -> Result<T, E>) -> Result<T, E>
 where
     C: RunnerConnection,
     M: Pinned<C>,
@@ -127,8 +124,8 @@ where
 /// columns have a unique index for a while, and an upsert that finds no conflict on its arbiter can then violate the other
 /// one, because a second client was faster. So an error is looked at: if it is the violation of the index that is the
 /// arbiter's twin on the other column, the statement is sent again, at most twenty times in all, a few milliseconds apart.
-/// A violation of the arbiter itself (by a `SET` to somebody else's value) or of any other constraint is returned at once.
-/// Otherwise as [`retry`]; inside an open transaction each attempt has a savepoint, until the migration is over.
+/// A violation of any other constraint is returned at once; so is one of the arbiter itself, by a `SET` to the value of
+/// another row, unless the twin is there too and is violated first. Otherwise as [`retry`]; inside an open transaction each attempt has a savepoint, until the migration is over.
 ///
 /// ```
 /// # use expand_contract::prelude::*;
@@ -194,11 +191,11 @@ where
                 work(conn)
             }
         },
-        |conn, error, built_for, attempt| {
-            let [Some(current)] = *built_for else {
-                return false;
-            };
-            attempt < UPSERTS && is_twin::<Ch, C>(conn, error, current).unwrap_or(false)
+        |conn, error, built, attempt| match built.last() {
+            Some(current) if attempt < UPSERTS => {
+                is_twin::<Ch, C>(conn, error, current).unwrap_or(false)
+            }
+            _ => false,
         },
     )
 }
@@ -223,34 +220,70 @@ fn in_transaction<C: RunnerConnection>(conn: &mut C) -> QueryResult<bool> {
     Ok(depth.is_some())
 }
 
+/// What an attempt was built for: per migration the phase that was known when it began, and those of its statements that
+/// brought another one along.
+struct Built {
+    known: Vec<Option<Current>>,
+    cells: Vec<&'static PhaseCell>,
+    statements: Vec<(&'static PhaseCell, Current)>,
+}
+
+impl Built {
+    fn all(&self) -> impl Iterator<Item = (usize, Option<Current>)> + '_ {
+        let known = self.known.iter().copied().enumerate();
+        known.chain(self.statements.iter().filter_map(|(cell, current)| {
+            let of = self
+                .cells
+                .iter()
+                .position(|known| std::ptr::eq(*known, *cell));
+            Some((of?, Some(*current)))
+        }))
+    }
+
+    /// Of its last statement, in the first migration.
+    fn last(&self) -> Option<Current> {
+        let of_first = self.all().filter(|(of, _)| *of == 0);
+        of_first.last().and_then(|(_, current)| current)
+    }
+}
+
 /// Runs `run`, again and again while the phase moves under it, or `again` says so.
 ///
 /// `again` is told the error, what the attempt was built for, and how many there were.
 fn following<M, C, T, E>(
     conn: &mut C,
     mut run: impl FnMut(&mut C) -> Result<T, E>,
-    mut again: impl FnMut(&mut C, &E, &[Option<Current>], u32) -> bool,
+    mut again: impl FnMut(&mut C, &E, &Built, u32) -> bool,
 ) -> Result<T, E>
 where
     C: RunnerConnection,
     M: Pinned<C>,
 {
     let cells = M::cells();
+    // the first attempt follows the process, statement by statement, so that it holds up no phase that the process has
+    // acknowledged; the others are built for what was read for them
     let mut fresh: Vec<Snapshot> = Vec::new();
     let (mut attempt, mut moves) = (0, 1);
     loop {
         attempt += 1;
-        let (built_for, result) = scoped(&fresh, || {
-            let known: Vec<Option<Current>> = cells.iter().map(|cell| cell.get()).collect();
-            (known, run(conn))
+        let ((known, result), statements) = watch(|| {
+            scoped(&fresh, || {
+                let known: Vec<Option<Current>> = cells.iter().map(|cell| cell.get()).collect();
+                (known, run(conn))
+            })
         });
         let error = match result {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        match moved::<M, C>(conn, &built_for) {
-            Ok(Some(_)) if moves >= ATTEMPTS => return Err(error),
-            Ok(Some(snapshots)) => {
+        let built = Built {
+            known,
+            cells: cells.clone(),
+            statements,
+        };
+        match phases::<M, C>(conn, &built) {
+            Ok((_, true)) if moves >= ATTEMPTS => return Err(error),
+            Ok((snapshots, true)) => {
                 moves += 1;
                 for snapshot in &snapshots {
                     // a scope is for another database than the process's
@@ -260,39 +293,33 @@ where
                 }
                 fresh = snapshots;
             }
-            Ok(None) if again(conn, &error, &built_for, attempt) => {}
+            Ok(_) if again(conn, &error, &built, attempt) => match M::snapshots(conn) {
+                Ok(snapshots) => fresh = snapshots,
+                Err(_) => return Err(error),
+            },
             // a connection that cannot be asked is lost, or its transaction is
-            Ok(None) | Err(_) => return Err(error),
+            Ok(_) | Err(_) => return Err(error),
         }
         std::thread::sleep(pause(attempt));
     }
 }
 
-/// The phases as they are, unless they are those that an attempt was built for.
-fn moved<M, C>(
-    conn: &mut C,
-    built_for: &[Option<Current>],
-) -> Result<Option<Vec<Snapshot>>, Error>
+/// Whether the phases are other ones than an attempt was built for; if so, those that they are.
+fn phases<M, C>(conn: &mut C, built: &Built) -> Result<(Vec<Snapshot>, bool), Error>
 where
     C: RunnerConnection,
     M: Pinned<C>,
 {
-    let is_over = |known: &Option<Current>| {
-        known.is_some_and(|known| known.stage.phase == Phase::Contracted)
-    };
-    if built_for.iter().all(is_over) {
-        return Ok(None);
-    }
     // a savepoint, where a transaction is open: to fail here must not be its end
     conn.transaction(|conn| {
-        let stages = M::stages(conn)?;
-        let same = |(known, now): (&Option<Current>, &(_, bool))| {
-            known.is_some_and(|known| (known.stage, known.old_incomplete) == *now)
+        let now = M::stages(conn)?;
+        let same = |(of, current): (usize, Option<Current>)| {
+            current.map(|current| (current.stage, current.old_incomplete)) == now.get(of).copied()
         };
-        if built_for.iter().zip(&stages).all(same) {
-            return Ok(None);
+        if built.all().all(same) {
+            return Ok((Vec::new(), false));
         }
-        M::snapshots(conn).map(Some)
+        Ok((M::snapshots(conn)?, true))
     })
 }
 

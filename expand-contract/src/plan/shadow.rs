@@ -1,8 +1,8 @@
 //! How shadow reads compare: the predicate of the triggers and the copy, asked by a statement of the application.
 
 use super::{Active, Context};
-use crate::backend::{Direction, Request};
 use crate::backend::driver::Locator;
+use crate::backend::{Direction, Request};
 use crate::definition::Conversion;
 use crate::error::Error;
 use crate::ledger::Ledger;
@@ -36,7 +36,12 @@ impl Context<'_> {
             .table
             .primary_key
             .iter()
-            .map(|name| format!("coalesce({}, 'NULL')", text(&self.table.dialect.quote(name))))
+            .map(|name| {
+                format!(
+                    "coalesce({}, 'NULL')",
+                    text(&self.table.dialect.quote(name))
+                )
+            })
             .collect();
         let key = match key.as_slice() {
             [] => "NULL".to_owned(),
@@ -80,15 +85,16 @@ impl Context<'_> {
             }
             None => "1 = 0".to_owned(),
         };
-        Ok(format!("(CASE WHEN {excluded} THEN NULL ELSE {differs} END)"))
+        Ok(format!(
+            "(CASE WHEN {excluded} THEN NULL ELSE {differs} END)"
+        ))
     }
 
     fn not_compared(&self, ledger: &Ledger, change: &Active, (old, new): (&str, &str)) -> String {
         let pass = self.stage.pass;
         let both = ledger.is_in(self.rules, pass, &[Phase::Expanded, Phase::Switched]);
         let expanded = ledger.is_in(self.rules, pass, &[Phase::Expanded]);
-        let mut out =
-            format!("NOT {both} OR ({new} IS NULL AND {old} IS NOT NULL AND {expanded})");
+        let mut out = format!("NOT {both} OR ({new} IS NULL AND {old} IS NOT NULL AND {expanded})");
         if change.conversion == Conversion::Rust {
             let empty = ledger.queue_is_empty(self.rules, change.index);
             out.push_str(&format!(" OR NOT ({empty})"));

@@ -23,7 +23,30 @@ struct Open {
     shared: Arc<AtomicU32>,
 }
 
+/// What statements were sealed for.
+type Seen = Vec<(&'static PhaseCell, Current)>;
+
+/// Runs `work`; gives what the statements that were first walked meanwhile were built for, which may be older than the
+/// call: a value that was made before it brings its phase along.
+pub(crate) fn watch<T>(work: impl FnOnce() -> T) -> (T, Seen) {
+    struct Before(Option<Seen>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            SEEN.set(self.0.take());
+        }
+    }
+    let mut before = Before(SEEN.replace(Some(Vec::new())));
+    let value = work();
+    let seen = SEEN.take().unwrap_or_default();
+    if let Some(outer) = &mut before.0 {
+        outer.extend(seen.iter().copied());
+    }
+    (value, seen)
+}
+
 thread_local! {
+    // only while somebody asks
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
     static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -101,7 +124,13 @@ impl Capture {
     #[inline(never)]
     fn seal_first(&self, cell: &'static PhaseCell) -> Result<Current, StatementError> {
         let code = self.0.fetch_or(SEALED, Ordering::AcqRel);
-        cell.resolve(decode(code & !SEALED))
+        let current = cell.resolve(decode(code & !SEALED))?;
+        SEEN.with_borrow_mut(|seen| {
+            if let Some(seen) = seen {
+                seen.push((cell, current));
+            }
+        });
+        Ok(current)
     }
 }
 

@@ -33,6 +33,7 @@ mod record;
 
 pub use assign::*;
 pub use at::*;
+pub(crate) use capture::watch;
 pub use capture::*;
 pub use change::*;
 pub use columns::*;

@@ -16,8 +16,8 @@ use diesel::expression::{AsExpression, Expression, Selectable, SelectableHelper}
 use diesel::insertable::Insertable;
 use diesel::internal::derives::multiconnection::ReturningClause;
 use diesel::query_builder::{
-    AsChangeset, AsQuery, DeleteStatement, IncompleteInsertStatement, InsertStatement, IntoUpdateTarget,
-    Query, QueryFragment, QueryId, UpdateStatement,
+    AsChangeset, AsQuery, DeleteStatement, IncompleteInsertStatement, InsertStatement,
+    IntoUpdateTarget, Query, QueryFragment, QueryId, UpdateStatement,
 };
 use diesel::query_dsl::methods::{ExecuteDsl, FilterDsl, LimitDsl, LoadQuery, OrderDsl, SelectDsl};
 use diesel::query_source::Table;
@@ -80,7 +80,10 @@ where
         let predicate = Shared::new(predicate);
         let query = || FilterDsl::filter(table, predicate.clone());
         let rows = retry::statement::<T, C, _>(conn, |conn| {
-            query().select(M::as_select()).internal_load(conn)?.collect()
+            query()
+                .select(M::as_select())
+                .internal_load(conn)?
+                .collect()
         })?;
         shadow::sample::<T, C, _>(conn, query);
         Ok(rows)
@@ -125,8 +128,7 @@ where
     T: MigrateOn<C> + Copy + FilterDsl<Shared<P>>,
     dsl::Filter<T, Shared<P>>: OrderDsl<K>,
     dsl::Order<dsl::Filter<T, Shared<P>>, K>: LimitDsl,
-    dsl::Limit<dsl::Order<dsl::Filter<T, Shared<P>>, K>>:
-        SelectDsl<Row<M, C>> + Sampled<'q, T, C>,
+    dsl::Limit<dsl::Order<dsl::Filter<T, Shared<P>>, K>>: SelectDsl<Row<M, C>> + Sampled<'q, T, C>,
     dsl::Select<dsl::Limit<dsl::Order<dsl::Filter<T, Shared<P>>, K>>, Row<M, C>>:
         LoadQuery<'q, C, M>,
 {
@@ -137,7 +139,10 @@ where
             LimitDsl::limit(ordered, limit)
         };
         let rows = retry::statement::<T, C, _>(conn, |conn| {
-            query().select(M::as_select()).internal_load(conn)?.collect()
+            query()
+                .select(M::as_select())
+                .internal_load(conn)?
+                .collect()
         })?;
         shadow::sample::<T, C, _>(conn, query);
         Ok(rows)
@@ -330,11 +335,8 @@ where
     T: Table + MigrateOn<C> + Copy + FilterDsl<Shared<P>>,
     dsl::Filter<T, Shared<P>>: IntoUpdateTarget<Table = T>,
     R: AsChangeset<Target = T> + Copy,
-    UpdateStatement<
-        T,
-        <dsl::Filter<T, Shared<P>> as IntoUpdateTarget>::WhereClause,
-        R::Changeset,
-    >: AsQuery + QueryFragment<C::Backend> + QueryId,
+    UpdateStatement<T, <dsl::Filter<T, Shared<P>> as IntoUpdateTarget>::WhereClause, R::Changeset>:
+        AsQuery + QueryFragment<C::Backend> + QueryId,
 {
     fn update(table: T, predicate: P, changes: R, conn: &mut C) -> QueryResult<usize> {
         let predicate = Shared::new(predicate);
@@ -359,8 +361,7 @@ where
     C: RunnerConnection,
     T: Table + MigrateOn<C> + Copy + FilterDsl<Shared<P>>,
     dsl::Filter<T, Shared<P>>: IntoUpdateTarget<Table = T>,
-    DeleteStatement<T, <dsl::Filter<T, Shared<P>> as IntoUpdateTarget>::WhereClause>:
-        ExecuteDsl<C>,
+    DeleteStatement<T, <dsl::Filter<T, Shared<P>> as IntoUpdateTarget>::WhereClause>: ExecuteDsl<C>,
 {
     fn delete(table: T, predicate: P, conn: &mut C) -> QueryResult<usize> {
         let predicate = Shared::new(predicate);

@@ -62,8 +62,8 @@ mod counts;
 mod sampling;
 mod verdict;
 
-pub use counts::{Counts, Mismatch, ShadowReads};
 pub(crate) use counts::Pending;
+pub use counts::{Counts, Mismatch, ShadowReads};
 pub use sampling::Sampling;
 pub(crate) use sampling::Shadow;
 pub use verdict::Differs;
@@ -122,7 +122,11 @@ where
     C: RunnerConnection,
     M: Migrate,
 {
-    flush(&mut ConnectionSession::new(conn, Vec::new()), M::cell(), reader)
+    flush(
+        &mut ConnectionSession::new(conn, Vec::new()),
+        M::cell(),
+        reader,
+    )
 }
 
 /// Moves the counts of a migration from this process to the ledger. Also for the lease's watcher.

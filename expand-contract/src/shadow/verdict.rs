@@ -60,8 +60,7 @@ pub(crate) struct RustCompare {
 /// Whether the phase, as far as this process knows, has both columns written.
 pub(super) fn both_are_written(cell: &'static PhaseCell) -> bool {
     cell.get().is_some_and(|current| {
-        !current.old_incomplete
-            && matches!(current.stage.phase, Phase::Expanded | Phase::Switched)
+        !current.old_incomplete && matches!(current.stage.phase, Phase::Expanded | Phase::Switched)
     })
 }
 
