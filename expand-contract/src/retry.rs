@@ -28,6 +28,9 @@ const ATTEMPTS: u32 = 6;
 /// How often an upsert is done in all while two unique indexes exist: each time another client was faster.
 const UPSERTS: u32 = 20;
 
+/// How often it is done in all when the database says neither why nor what: so a deadlock looks through Diesel.
+const UNKNOWN: u32 = 8;
+
 /// Runs `work` in a transaction with the phase that the process knows; if it fails and the phase has moved, again with the
 /// new one.
 ///
@@ -124,6 +127,9 @@ where
 /// columns have a unique index for a while, and an upsert that finds no conflict on its arbiter can then violate the other
 /// one, because a second client was faster. So an error is looked at: if it is the violation of the index that is the
 /// arbiter's twin on the other column, the statement is sent again, at most twenty times in all, a few milliseconds apart.
+/// Two indexes can also make PostgreSQL end one of two upserts as a deadlock, which Diesel does not tell from other errors:
+/// while the indexes are handed over, an error without a kind is tried again, at most eight times in all.
+///
 /// A violation of any other constraint is returned at once; so is one of the arbiter itself, by a `SET` to the value of
 /// another row, unless the twin is there too and is violated first. Otherwise as [`retry`]; inside an open transaction each attempt has a savepoint, until the migration is over.
 ///
@@ -193,7 +199,7 @@ where
         },
         |conn, error, built, attempt| match built.last() {
             Some(current) if attempt < UPSERTS => {
-                is_twin::<Ch, C>(conn, error, current).unwrap_or(false)
+                attempt < patience::<Ch, C>(conn, error, current).unwrap_or(0)
             }
             _ => false,
         },
@@ -323,44 +329,61 @@ where
     })
 }
 
-/// Whether the error is the violation of a unique index that has a twin on the change's other column, and that twin is
-/// what the statement has as arbiter.
-fn is_twin<Ch, C>(conn: &mut C, error: &DieselError, built_for: Current) -> Result<bool, Error>
+/// How often in all an upsert with this error is worth sending.
+///
+/// Often, if it has violated a unique index that has a twin on the change's other column, which is what the statement has
+/// as arbiter. A few times, if the database has not said what it is while there are twins: an upsert that updates waits for
+/// one that inserts and has an entry in the arbiter already, and that one for the other to end, to know whether the twin is
+/// violated; PostgreSQL ends one of the two.
+fn patience<Ch, C>(conn: &mut C, error: &DieselError, built_for: Current) -> Result<u32, Error>
 where
     C: RunnerConnection,
     Ch: Change,
     Ch::Table: MigrateOn<C>,
 {
-    let DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error else {
-        return Ok(false);
+    let (kind, info) = match error {
+        DieselError::DatabaseError(kind, info) => (kind, info),
+        _ => return Ok(0),
     };
+    if !matches!(
+        kind,
+        DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::Unknown
+    ) {
+        return Ok(0);
+    }
     let two_passes = Ch::definition().two_passes();
     let old_is_arbiter = built_for.arbiter(two_passes) == built_for.stage.ends(two_passes).0;
     conn.transaction(|conn| {
         with_looker::<Ch::Table, C, _>(conn, |runner| {
             let facts = runner.facts()?;
             let Some(change) = facts.changes.iter().find(|c| c.index == Ch::INDEX) else {
-                return Ok(false);
+                return Ok(0);
             };
             let dialect = facts.table.dialect;
             let on = |column: &'static str| {
                 let indexes = facts.table.indexes.iter();
                 indexes.filter(move |index| index.unique && index.covers(column, dialect))
             };
-            let Some(violated) = info.constraint_name() else {
+            // one of a pair may be gone again by now, and is remembered
+            let twins = on(change.to).next().is_some()
+                && (on(change.from).next().is_some() || !facts.saved.is_empty());
+            let violated = match (kind, info.constraint_name()) {
+                (DatabaseErrorKind::UniqueViolation, Some(violated)) => violated,
                 // SQLite gives no name
-                return Ok(on(change.from).next().is_some() && on(change.to).next().is_some());
+                (DatabaseErrorKind::UniqueViolation, None) if twins => return Ok(UPSERTS),
+                (DatabaseErrorKind::Unknown, _) if twins => return Ok(UNKNOWN),
+                _ => return Ok(0),
             };
-            // old's indexes, those that `retire` has dropped in the meantime included
             let saved = facts.saved.iter().map(|saved| &saved.name);
             let mut originals = on(change.from).map(|index| &index.name).chain(saved);
-            Ok(originals.any(|original| {
+            let is_twin = originals.any(|original| {
                 if old_is_arbiter {
                     runner.rules.copy_name(original, true) == violated
                 } else {
                     original == violated
                 }
-            }))
+            });
+            Ok(if is_twin { UPSERTS } else { 0 })
         })
     })
 }

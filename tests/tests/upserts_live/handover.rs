@@ -158,6 +158,39 @@ mod on_postgres {
         }
     }
 
+    /// So is what PostgreSQL ends as a deadlock between two upserts, a few times, and only while there are two indexes.
+    #[test]
+    fn fm23_a_deadlock_between_upserts_is_tried_again() {
+        let database = PgDatabase::new();
+        let conn = &mut database.connect();
+        conn.batch_execute(DDL).unwrap();
+        let deadlock = "DO $$ BEGIN RAISE deadlock_detected; END $$";
+        let upsert = |conn: &mut PgConnection, deadlocks: u32| {
+            let mut attempts = 0;
+            let answer = phase::upsert(conn, Version::tar_sha256, |conn| {
+                attempts += 1;
+                if attempts <= deadlocks {
+                    diesel::sql_query(deadlock).execute(conn)?;
+                }
+                hit!(conn, 5)
+            });
+            (answer.is_ok(), attempts)
+        };
+        Version::migration()
+            .options(options())
+            .advance_to(conn, Step::Switch)
+            .unwrap();
+        assert_eq!(upsert(conn, 1), (false, 1));
+        in_the_window(conn);
+        assert_eq!(upsert(conn, 7), (true, 8));
+        assert_eq!(upsert(conn, 9), (false, 8));
+        Version::migration()
+            .options(options())
+            .advance_to(conn, Step::Contract)
+            .unwrap();
+        assert_eq!(upsert(conn, 1), (false, 1));
+    }
+
     /// Nor is it tried for ever.
     #[test]
     fn tries_are_bounded() {
