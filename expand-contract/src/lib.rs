@@ -24,7 +24,9 @@ mod plan;
 mod query;
 mod rejected;
 mod repository;
+mod retry;
 mod runner;
+pub mod shadow;
 mod state;
 mod stranger;
 #[doc = include_str!("../docs/supported.md")]

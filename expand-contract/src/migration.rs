@@ -2,6 +2,7 @@
 
 mod member;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -19,6 +20,7 @@ use crate::options::Options;
 use crate::phase::{Pass, Phase, Stage, Step};
 use crate::plan::Action;
 use crate::runner::{Drained, Position, Runner};
+use crate::shadow::{Sampled, Sampling, ShadowReads};
 use crate::state::{PhaseCell, Snapshot};
 use crate::stranger::Stranger;
 use crate::waiting::{Instance, Override};
@@ -127,6 +129,8 @@ pub struct Status {
     pub overrides: Vec<Override>,
     /// Who was seen to write only one of the columns, the latest first.
     pub strangers: Vec<Stranger>,
+    /// What reads that looked at both columns have found since `expand`, as far as it was reported.
+    pub shadow_reads: ShadowReads,
 }
 
 /// A migration in the state that the ledger says.
@@ -187,7 +191,12 @@ impl<M: Migrate, S> Migration<M, S> {
         // statements of this process follow each phase at once, not only when the step is over
         let (before, _) = read::<M>(&mut runner)?;
         before.make_process_wide();
-        let publish = |stage| before.clone().with_stage(stage).make_process_wide();
+        let latest = RefCell::new(before);
+        let publish = |stage, old_incomplete| {
+            let mut latest = latest.borrow_mut();
+            *latest = latest.clone().published(stage, old_incomplete);
+            latest.make_process_wide();
+        };
         runner.published = &publish;
         let value = work(&mut runner)?;
         let (snapshot, status) = read::<M>(&mut runner)?;
@@ -246,7 +255,10 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        self.look(conn, |runner| Ok(read::<M>(runner)?.0))
+        self.look(conn, |runner| {
+            let position = runner.position()?;
+            snapshot_of(M::cell(), runner, &position, true)
+        })
     }
 
     /// Creates the ledger, or brings one of an older release up to this one, and changes nothing else.
@@ -306,6 +318,27 @@ impl<M: Migrate, S> Migration<M, S> {
         M: MigrateOn<C>,
     {
         self.look(conn, |runner| runner.notices())
+    }
+
+    /// From now on some of this process's reads through the repository look at both columns and compare them, in the
+    /// phases in which both are written; see [`crate::shadow`]. Call it once at start-up.
+    pub fn shadow_reads(self, sampling: Sampling) -> Self {
+        M::cell().shadow().set(sampling);
+        self
+    }
+
+    /// Compares the rows of `query`, if this read is one of those that [`shadow_reads`](Self::shadow_reads) samples.
+    ///
+    /// For queries of your own, next to the line that loads them. `query` selects nothing yet, and has the table in a place
+    /// where its key can be selected; it is called only for a sample. Never fails: see
+    /// [`Counts::failures`](crate::shadow::Counts::failures).
+    pub fn shadow_read<'q, C, Q>(&self, conn: &mut C, query: impl FnOnce() -> Q)
+    where
+        C: RunnerConnection,
+        M: MigrateOn<C>,
+        Q: Sampled<'q, M, C>,
+    {
+        crate::shadow::sample::<M, C, Q>(conn, query);
     }
 
     /// The migration in the state that the ledger says.
@@ -518,21 +551,45 @@ fn read_cell(
 ) -> Result<(Snapshot, Status), Error> {
     let def = cell.definition();
     let position = runner.position()?;
-    let dialect = runner.s.dialect();
-    let mut old_types = vec![None; def.changes.len()];
-    let casts = dialect == Dialect::Postgres && position.stage.phase != Phase::Contracted;
-    if casts {
-        for change in runner.facts()?.changes {
-            if let Some(place) = old_types.get_mut(change.index) {
-                *place = Some(change.frozen.old_type);
-            }
-        }
-    }
-    let snapshot = Snapshot::new(cell, position.stage, dialect, old_types);
-    Ok((snapshot, status(def.id, runner.name.to_string(), position)))
+    let snapshot = snapshot_of(cell, runner, &position, true)?;
+    Ok((snapshot, status(def.id, runner.name.to_string(), &position)))
 }
 
-fn status(migration: &'static str, table: String, position: Position) -> Status {
+/// What statements need to know at the position. `shadow`: whether shadow reads are worth a look at the catalogue where
+/// nothing else is.
+fn snapshot_of(
+    cell: &'static PhaseCell,
+    runner: &mut Runner<'_>,
+    position: &Position,
+    shadow: bool,
+) -> Result<Snapshot, Error> {
+    let dialect = runner.s.dialect();
+    let mut old_types = vec![None; cell.definition().changes.len()];
+    let mut sql = None;
+    let casts = dialect == Dialect::Postgres;
+    if (casts || shadow) && position.stage.phase != Phase::Contracted {
+        match runner.facts() {
+            Ok(facts) => {
+                sql = runner.shadow_sql(&facts)?;
+                for change in facts.changes.into_iter().filter(|_| casts) {
+                    if let Some(place) = old_types.get_mut(change.index) {
+                        *place = Some(change.frozen.old_type);
+                    }
+                }
+            }
+            Err(error) if casts => return Err(error),
+            // statements do without; the runner says what is wrong with the table
+            Err(_) => {}
+        }
+    }
+    let epoch = position.row.as_ref().map_or(0, |row| row.epoch);
+    Ok(Snapshot::new(cell, position.stage, dialect, old_types)
+        .with_epoch(epoch)
+        .with_old_incomplete(position.old_incomplete())
+        .with_shadow(sql))
+}
+
+fn status(migration: &'static str, table: String, position: &Position) -> Status {
     let stage = position.stage;
     let row = position.row.as_ref();
     Status {
@@ -555,6 +612,7 @@ fn status(migration: &'static str, table: String, position: Position) -> Status 
         instances: Vec::new(),
         overrides: Vec::new(),
         strangers: Vec::new(),
+        shadow_reads: ShadowReads::default(),
     }
 }
 
@@ -565,6 +623,7 @@ fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error>
         status.instances = registered.map(|row| row.instance).collect();
         status.overrides = runner.overrides()?;
         status.strangers = runner.ledger.clone().strangers(runner.s)?;
+        status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
         (status.queued, status.queued_since) = runner.waiting()?;
     }
     Ok(status)
@@ -576,7 +635,25 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    let member = Member::of::<M, C>()?;
-    let (snapshot, _) = member.read(&mut ConnectionSession::<C>::new(conn, Vec::new()))?;
-    Ok(snapshot)
+    with_looker::<M, C, _>(conn, |runner| {
+        let position = runner.position()?;
+        position.check_sets(M::cell().definition())?;
+        snapshot_of(M::cell(), runner, &position, false)
+    })
+}
+
+/// `work` with a runner that only looks, on the connection as it is (inside a transaction too).
+pub(crate) fn with_looker<M, C, T>(
+    conn: &mut C,
+    work: impl FnOnce(&mut Runner<'_>) -> Result<T, Error>,
+) -> Result<T, Error>
+where
+    C: RunnerConnection,
+    M: MigrateOn<C>,
+{
+    let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+    let mut options = Options::default();
+    let def = M::cell().definition();
+    let name = table_name::<M, C>()?;
+    work(&mut Runner::new(&mut session, def, name, &mut options)?)
 }

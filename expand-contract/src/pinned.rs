@@ -7,8 +7,9 @@ use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::error::{Error, While};
 use crate::ledger;
-use crate::migration::{snapshot_here, Member, MigrateOn};
-use crate::state::Snapshot;
+use crate::migration::{snapshot_here, with_looker, Member, MigrateOn};
+use crate::phase::Stage;
+use crate::state::{PhaseCell, Snapshot};
 
 /// One migration, or a tuple of them.
 pub trait Pinned<C: RunnerConnection> {
@@ -18,6 +19,21 @@ pub trait Pinned<C: RunnerConnection> {
     /// The migrations.
     #[doc(hidden)]
     fn members() -> Result<Vec<Member>, Error>;
+
+    /// The process's phases.
+    #[doc(hidden)]
+    fn cells() -> Vec<&'static PhaseCell>;
+
+    /// Where the migrations stand: as little of [`Self::snapshots`] as tells whether they have moved.
+    #[doc(hidden)]
+    fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error>;
+}
+
+fn stage_here<M: MigrateOn<C>, C: RunnerConnection>(conn: &mut C) -> Result<(Stage, bool), Error> {
+    with_looker::<M, C, _>(conn, |runner| {
+        let position = runner.position()?;
+        Ok((position.stage, position.old_incomplete()))
+    })
 }
 
 impl<C: RunnerConnection, M: MigrateOn<C>> Pinned<C> for M {
@@ -27,6 +43,14 @@ impl<C: RunnerConnection, M: MigrateOn<C>> Pinned<C> for M {
 
     fn members() -> Result<Vec<Member>, Error> {
         Ok(vec![Member::of::<M, C>()?])
+    }
+
+    fn cells() -> Vec<&'static PhaseCell> {
+        vec![M::cell()]
+    }
+
+    fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error> {
+        Ok(vec![stage_here::<M, C>(conn)?])
     }
 }
 
@@ -39,6 +63,14 @@ macro_rules! tuples {
 
             fn members() -> Result<Vec<Member>, Error> {
                 Ok(vec![$(Member::of::<$name, C>()?),*])
+            }
+
+            fn cells() -> Vec<&'static PhaseCell> {
+                vec![$($name::cell()),*]
+            }
+
+            fn stages(conn: &mut C) -> Result<Vec<(Stage, bool)>, Error> {
+                Ok(vec![$(stage_here::<$name, C>(conn)?),*])
             }
         }
     };

@@ -13,7 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::definition::{Dialect, MigrationDef};
 use crate::lease::{clock, Slot, Term, NO_LEASE};
-use crate::phase::Stage;
+use crate::phase::{Side, Stage};
+use crate::shadow::{Shadow, ShadowSql};
 
 /// Why a statement on a changed column could not be built. Nothing was sent to the database.
 #[derive(Debug, thiserror::Error)]
@@ -107,22 +108,65 @@ pub struct Current {
     pub stage: Stage,
     /// The dialect.
     pub dialect: Dialect,
+    /// The old column misses what was written since `retire`; see [`Snapshot::with_old_incomplete`].
+    pub old_incomplete: bool,
 }
 
+// in the byte of the dialect
+const OLD_INCOMPLETE: u8 = 1 << 7;
+
 impl Current {
+    /// One word, never 0: the stage's code below the dialect's.
     #[inline]
     pub(crate) const fn code(self) -> u16 {
-        u16::from_le_bytes([self.stage.to_u8(), self.dialect.to_u8()])
+        let flag = if self.old_incomplete {
+            OLD_INCOMPLETE
+        } else {
+            0
+        };
+        u16::from_le_bytes([self.stage.to_u8(), self.dialect.to_u8() | flag])
     }
 
+    /// What [`Self::code`] was made from; none for 0.
     #[inline]
     pub(crate) const fn from_code(code: u16) -> Option<Self> {
-        let [stage, dialect] = code.to_le_bytes();
-        match (Stage::from_u8(stage), Dialect::from_u8(dialect)) {
-            (Some(stage), Some(dialect)) => Some(Current { stage, dialect }),
+        let [stage, rest] = code.to_le_bytes();
+        match (
+            Stage::from_u8(stage),
+            Dialect::from_u8(rest & !OLD_INCOMPLETE),
+        ) {
+            (Some(stage), Some(dialect)) => Some(Current {
+                stage,
+                dialect,
+                old_incomplete: rest & OLD_INCOMPLETE != 0,
+            }),
             _ => None,
         }
     }
+
+    /// The column whose unique index an upsert on a change can rely on.
+    ///
+    /// Old's stays the arbiter as long as old is written: with a second one beside it, the one that is not the arbiter
+    /// would raise an error where the other updates. Only after a rollback from `Retired` it has to be built again first.
+    pub(crate) const fn arbiter(self, two_passes: bool) -> Side {
+        let (from, to) = self.stage.ends(two_passes);
+        if self.stage.writes(from, two_passes) && !self.old_incomplete {
+            from
+        } else {
+            to
+        }
+    }
+}
+
+/// What a process knows of a migration besides the phase.
+#[derive(Debug, Clone, Default)]
+struct Loaded {
+    // how often the phase had changed
+    epoch: i64,
+    // per change the old column's type, where the dialect needs it in a cast
+    old_types: Arc<[Option<String>]>,
+    // how a shadow read compares
+    shadow: Option<Arc<ShadowSql>>,
 }
 
 /// The process-wide phase of one migration. The derive makes one static of it per annotated table.
@@ -133,7 +177,8 @@ pub struct PhaseCell {
     current: AtomicU16,
     // the stage of the first statement: what a statement cache keyed by type may hold (see `same_as_first`)
     first: AtomicU8,
-    old_types: RwLock<Option<Arc<[Option<String>]>>>,
+    loaded: RwLock<Option<Loaded>>,
+    shadow: Shadow,
     // until when the phase may be used, on the clock of leases
     deadline: AtomicU64,
     // when the phase moved last, on the same clock
@@ -148,7 +193,8 @@ impl PhaseCell {
             definition,
             current: AtomicU16::new(0),
             first: AtomicU8::new(0),
-            old_types: RwLock::new(None),
+            loaded: RwLock::new(None),
+            shadow: Shadow::new(),
             deadline: AtomicU64::new(NO_LEASE),
             moved: AtomicU64::new(0),
             keeper: RwLock::new(None),
@@ -158,6 +204,20 @@ impl PhaseCell {
     /// The migration.
     pub fn definition(&self) -> &'static MigrationDef {
         self.definition
+    }
+
+    /// The samples of this process.
+    pub(crate) fn shadow(&self) -> &Shadow {
+        &self.shadow
+    }
+
+    /// How a shadow read compares the columns, if the process has read that in the pass.
+    pub(crate) fn shadow_sql(&'static self) -> Option<Arc<ShadowSql>> {
+        let scoped = self.scoped(|snapshot| snapshot.loaded.shadow.clone());
+        scoped.flatten().or_else(|| {
+            let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+            loaded.as_ref()?.shadow.clone()
+        })
     }
 
     /// The phase in force on this thread: the innermost scope's, else the process-wide one, if any.
@@ -204,14 +264,14 @@ impl PhaseCell {
     /// The old column's catalogue type, where the dialect needs one in a cast.
     pub fn old_type(&'static self, change: usize) -> Option<String> {
         let of = |types: &[Option<String>]| types.get(change).cloned().flatten();
-        match self.scoped(|snapshot| of(&snapshot.old_types)) {
+        match self.scoped(|snapshot| of(&snapshot.loaded.old_types)) {
             Some(found) => found,
             None => self
-                .old_types
+                .loaded
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
-                .as_deref()
-                .and_then(of),
+                .as_ref()
+                .and_then(|loaded| of(&loaded.old_types)),
         }
     }
 
@@ -235,6 +295,11 @@ impl PhaseCell {
     #[inline]
     fn process_wide(&self) -> Option<Current> {
         Current::from_code(self.current.load(Ordering::Acquire))
+    }
+
+    /// Whether a scope gives this thread a phase of the migration.
+    pub(crate) fn is_scoped(&'static self) -> bool {
+        self.scoped(|_| ()).is_some()
     }
 
     // A statement is walked dozens of times, mostly outside of any scope.
@@ -292,7 +357,7 @@ pub(crate) fn in_scope() -> bool {
 pub struct Snapshot {
     cell: &'static PhaseCell,
     current: Current,
-    old_types: Arc<[Option<String>]>,
+    loaded: Loaded,
     // of a lease: until when it may be used
     term: Option<Arc<Term>>,
 }
@@ -308,8 +373,15 @@ impl Snapshot {
     ) -> Self {
         Snapshot {
             cell,
-            current: Current { stage, dialect },
-            old_types: old_types.into(),
+            current: Current {
+                stage,
+                dialect,
+                old_incomplete: false,
+            },
+            loaded: Loaded {
+                old_types: old_types.into(),
+                ..Loaded::default()
+            },
             term: None,
         }
     }
@@ -317,6 +389,38 @@ impl Snapshot {
     /// The same phase, to be used while the term lasts.
     pub(crate) fn within(mut self, term: Arc<Term>) -> Self {
         self.term = Some(term);
+        self
+    }
+
+    /// The same snapshot with how often the phase had changed, by which [`Self::adopt`] tells newer from older.
+    #[must_use]
+    pub(crate) fn with_epoch(mut self, epoch: i64) -> Self {
+        self.loaded.epoch = epoch;
+        self
+    }
+
+    /// The same snapshot for an old column that misses what was written since `retire`: a rollback from there is under
+    /// way, and has not built old's unique index again.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn with_old_incomplete(mut self, incomplete: bool) -> Self {
+        self.current.old_incomplete = incomplete;
+        self
+    }
+
+    /// The same snapshot with the way in which shadow reads compare.
+    #[must_use]
+    pub(crate) fn with_shadow(mut self, sql: Option<ShadowSql>) -> Self {
+        self.loaded.shadow = sql.map(Arc::new);
+        self
+    }
+
+    /// The same snapshot right after a further phase was published.
+    #[must_use]
+    pub(crate) fn published(mut self, stage: Stage, old_incomplete: bool) -> Self {
+        self.current.stage = stage;
+        self.current.old_incomplete = old_incomplete;
+        self.loaded.epoch += 1;
         self
     }
 
@@ -330,6 +434,15 @@ impl Snapshot {
             term.check(self.cell.definition.id)?;
         }
         Ok(self.current)
+    }
+
+    pub(crate) fn current(&self) -> Current {
+        self.current
+    }
+
+    /// How often the phase had changed when this was read.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.loaded.epoch
     }
 
     /// The migration.
@@ -367,6 +480,20 @@ impl Snapshot {
         }
         self.cell.set(self);
         self.cell.extend(NO_LEASE);
+    }
+
+    /// Makes this the process-wide phase, unless the process knows a later one or works with another kind of database.
+    ///
+    /// What a lagging replica says must not take a process back that has heard from the primary. Where a
+    /// [`Lease`](crate::Lease) keeps the process-wide phase, that is told to ask the ledger.
+    pub fn adopt(&self) -> bool {
+        if let Some(slot) = self.cell.keeper() {
+            if !slot.watch.is_stopped() {
+                slot.watch.kick();
+                return false;
+            }
+        }
+        self.cell.adopt_later(self)
     }
 
     /// Runs `work` with this phase for every statement that this thread sends meanwhile.

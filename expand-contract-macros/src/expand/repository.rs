@@ -42,8 +42,12 @@ pub(super) fn repository(model: &Model) -> Option<TokenStream> {
     let finders = model.migration.changes.iter().map(|change| {
         let column = &change.column;
         let finder = format_ident!("find_by_{}", names::text(column));
+        let upserter = format_ident!("upsert_by_{}", names::text(column));
         let doc =
             format!("The rows whose `{column}` is the value, in whichever column the phase reads.");
+        let upsert_doc = format!(
+            "Inserts the record, or writes its fields to the row that has its `{column}`; gives the row as it is then."
+        );
         quote! {
             #[doc = #doc]
             ///
@@ -54,6 +58,21 @@ pub(super) fn repository(model: &Model) -> Option<TokenStream> {
                 #ident: #private::FindBy<'q, #table::#column, V, C>,
             {
                 #private::FindBy::find_by(#table::table, value, conn)
+            }
+
+            #[doc = #upsert_doc]
+            ///
+            /// The column must be unique by itself. The record is of any type that derives `Insertable` and `AsChangeset`
+            /// for the table: one without the key leaves that to the database. While the unique index is handed over from
+            /// one column to the other, a statement that another client was faster than is sent again.
+            ///
+            /// # Errors
+            /// As of the connection, another violated constraint included.
+            pub fn #upserter<'q, C, R>(conn: &mut C, record: R) -> #result<#ident>
+            where
+                #ident: #private::UpsertBy<'q, #table::#column, R, C>,
+            {
+                #private::UpsertBy::upsert_by(#table::table, record, conn)
             }
         }
     });

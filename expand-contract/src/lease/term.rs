@@ -92,7 +92,7 @@ impl Watch {
     }
 
     /// Asks for a round now.
-    pub(super) fn kick(&self) {
+    pub(crate) fn kick(&self) {
         lock(&self.state).wanted = true;
         self.changed.notify_all();
     }

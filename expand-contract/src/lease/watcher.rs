@@ -16,6 +16,7 @@ use crate::migration::Member;
 use crate::phase::Phase;
 use crate::plan::moving;
 use crate::runner::{backoff, compatible};
+use crate::shadow;
 use crate::state::Snapshot;
 
 /// The least time between two rounds that somebody asks for.
@@ -212,8 +213,16 @@ impl Watcher {
             };
             let (epoch, found) = self.found(s, view)?;
             registry.adopt(0, (sent, clock::now()), registered, epoch, found);
+            self.report(s);
             let again = registry.acknowledge(clock::now()) != acknowledgement;
             return Ok(if again { Next::Again } else { Next::Wait });
+        }
+    }
+
+    /// What shadow reads have counted goes to the ledger; what cannot go now is kept for the next time.
+    fn report(&self, s: &mut dyn Session) {
+        for member in &self.members {
+            shadow::flush(s, member.cell, &shadow::reader()).ok();
         }
     }
 
@@ -265,7 +274,10 @@ impl Watcher {
         let id = self.registry.me.id.clone();
         let mut attempt = 0;
         loop {
-            match self.with(|_, s| ledger::deregister(s, &id)) {
+            match self.with(|watcher, s| {
+                watcher.report(s);
+                ledger::deregister(s, &id)
+            }) {
                 Err(_) if attempt < 3 => {
                     attempt += 1;
                     std::thread::sleep(backoff(attempt));
@@ -297,8 +309,18 @@ fn one(
         return Ok(Found::Moved(snapshot, published));
     };
     compatible(def, seen.stage, &seen.reads, &seen.writes)?;
-    if held.is_some_and(|(held, in_ledger)| *in_ledger && held.stage() == seen.stage) {
+    let same = |held: &Snapshot| {
+        let current = held.current();
+        (held.epoch(), current.stage, current.old_incomplete)
+            == (seen.epoch, seen.stage, seen.old_incomplete)
+    };
+    if held.is_some_and(|(held, in_ledger)| *in_ledger && same(held)) {
         return Ok(Found::Same(Some(seen.published)));
+    }
+    // how to compare both columns takes a look at the table
+    if seen.stage.phase.writes_old() && seen.stage.phase.writes_new() {
+        let (snapshot, published) = member.read(s)?;
+        return Ok(Found::Moved(snapshot, published));
     }
     let dialect = s.dialect();
     let mut types = vec![None; def.changes.len()];
@@ -313,6 +335,8 @@ fn one(
             }
         }
     }
-    let snapshot = Snapshot::new(member.cell, seen.stage, dialect, types);
+    let snapshot = Snapshot::new(member.cell, seen.stage, dialect, types)
+        .with_epoch(seen.epoch)
+        .with_old_incomplete(seen.old_incomplete);
     Ok(Found::Moved(snapshot, Some(seen.published)))
 }

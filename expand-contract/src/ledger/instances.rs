@@ -37,6 +37,9 @@ pub(crate) struct Seen {
     pub(crate) writes: String,
     /// The database's epoch at which the phase was published.
     pub(crate) published: i64,
+    /// How often the migration's phase had changed.
+    pub(crate) epoch: i64,
+    pub(crate) old_incomplete: bool,
     /// The frozen type of each old column, where there is one.
     pub(crate) old_types: Vec<Option<String>>,
 }
@@ -140,6 +143,8 @@ fn columns(
             "reads",
             "writes",
             "published",
+            "epoch",
+            "old_incomplete",
         ] {
             out.push(format!(
                 "(SELECT CAST({name} AS text) FROM {migrations} WHERE id = {BIND} AND generation >= {} \
@@ -186,6 +191,7 @@ fn parse(row: &mut Fields, of: &[&'static MigrationDef]) -> Result<View, Error> 
         let generation = row.maybe();
         let (pass, phase) = (row.maybe(), row.text());
         let (reads, writes, published) = (row.text(), row.text(), row.maybe());
+        let (epoch, old_incomplete) = (row.maybe(), row.maybe());
         let old_types = def.changes.iter().map(|_| row.maybe()).collect();
         let number = |text: Option<String>| {
             let parsed = text.and_then(|text| text.parse::<i64>().ok());
@@ -211,6 +217,8 @@ fn parse(row: &mut Fields, of: &[&'static MigrationDef]) -> Result<View, Error> 
                 reads,
                 writes,
                 published: number(published)?,
+                epoch: number(epoch)?,
+                old_incomplete: number(old_incomplete)? != 0,
                 old_types,
             })
         };

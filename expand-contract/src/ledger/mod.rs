@@ -7,6 +7,7 @@ mod instances;
 mod lease;
 mod queue;
 mod schema;
+mod shadow;
 mod store;
 mod strangers;
 

@@ -121,8 +121,9 @@ const TABLES: [(&str, &str); 16] = [
     (
         "shadow_reads",
         "id text NOT NULL, generation integer NOT NULL, reader text NOT NULL, samples bigint NOT NULL, \
-         mismatches bigint NOT NULL, sample_key text, updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, \
-         PRIMARY KEY (id, generation, reader)",
+         mismatches bigint NOT NULL, sample_key text, role_name text NOT NULL, \
+         updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         PRIMARY KEY (id, generation, reader, role_name)",
     ),
 ];
 
@@ -284,6 +285,13 @@ const GRANTS: &str = "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
     CREATE POLICY everybody_reads ON expand_contract.instances FOR SELECT USING (true);
     DROP POLICY IF EXISTS own_rows ON expand_contract.instances;
     CREATE POLICY own_rows ON expand_contract.instances
+        USING (role_name = current_user) WITH CHECK (role_name = current_user);
+    GRANT INSERT, UPDATE ON expand_contract.shadow_reads TO PUBLIC;
+    ALTER TABLE expand_contract.shadow_reads ENABLE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS everybody_reads ON expand_contract.shadow_reads;
+    CREATE POLICY everybody_reads ON expand_contract.shadow_reads FOR SELECT USING (true);
+    DROP POLICY IF EXISTS own_rows ON expand_contract.shadow_reads;
+    CREATE POLICY own_rows ON expand_contract.shadow_reads
         USING (role_name = current_user) WITH CHECK (role_name = current_user);
     ALTER TABLE expand_contract.meta REPLICA IDENTITY FULL;
     ALTER TABLE expand_contract.quarantine REPLICA IDENTITY FULL;";

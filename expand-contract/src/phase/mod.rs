@@ -12,6 +12,8 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+pub use crate::retry::{retry, transaction, upsert};
+
 /// What application code may assume of one migration.
 ///
 /// | phase | columns | code writes | code reads |

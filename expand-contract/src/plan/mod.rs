@@ -1,6 +1,7 @@
 //! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
 
 pub(crate) mod actions;
+mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
 
@@ -240,21 +241,29 @@ impl Context<'_> {
     /// The SQL of `n ≡ up(o)` and `o ≡ down(n)`.
     pub(crate) fn halves(&self, change: &Active) -> Result<Option<(String, String)>, Error> {
         let quote = |name: &str| self.table.dialect.quote(name);
-        let (old, new) = (quote(change.from), quote(change.to));
+        self.halves_of(change, (&quote(change.from), &quote(change.to)))
+    }
+
+    /// The same with the SQL of the old and the new column.
+    pub(crate) fn halves_of(
+        &self,
+        change: &Active,
+        (old, new): (&str, &str),
+    ) -> Result<Option<(String, String)>, Error> {
         let (up, down) = (
-            self.convert(change, Side::Old, &old)?,
-            self.convert(change, Side::New, &new)?,
+            self.convert(change, Side::Old, old)?,
+            self.convert(change, Side::New, new)?,
         );
         let (Some(up), Some(down)) = (up, down) else {
             return Ok(None);
         };
         let new_type = self.new_type(change)?;
         let new_collate = self.new_collate(change);
-        let forward = self.rules.same(&new, &up, &new_type, &new_collate);
+        let forward = self.rules.same(new, &up, &new_type, &new_collate);
         let frozen = &change.frozen;
         let backward = self
             .rules
-            .same(&old, &down, &frozen.old_type, &frozen.collate);
+            .same(old, &down, &frozen.old_type, &frozen.collate);
         Ok(Some((forward, backward)))
     }
 

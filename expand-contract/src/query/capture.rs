@@ -27,7 +27,30 @@ struct Open {
     shared: Arc<AtomicU32>,
 }
 
+/// What statements were sealed for.
+type Seen = Vec<(&'static PhaseCell, Current)>;
+
+/// Runs `work`; gives what the statements that were first walked meanwhile were built for, which may be older than the
+/// call: a value that was made before it brings its phase along.
+pub(crate) fn watch<T>(work: impl FnOnce() -> T) -> (T, Seen) {
+    struct Before(Option<Seen>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            SEEN.set(self.0.take());
+        }
+    }
+    let mut before = Before(SEEN.replace(Some(Vec::new())));
+    let value = work();
+    let seen = SEEN.take().unwrap_or_default();
+    if let Some(outer) = &mut before.0 {
+        outer.extend(seen.iter().copied());
+    }
+    (value, seen)
+}
+
 thread_local! {
+    // only while somebody asks
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
     static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -117,6 +140,7 @@ impl Capture {
             }
             let current = cell.resolve(None)?;
             self.0.fetch_or(SEALED, Ordering::AcqRel);
+            note(cell, current);
             return Ok(current);
         }
         loop {
@@ -124,6 +148,7 @@ impl Capture {
             let kept = before & (SEALED | SCOPED) != 0;
             let current = cell.resolve(decode(before).filter(|_| kept))?;
             if before & SEALED != 0 {
+                note(cell, current);
                 return Ok(current);
             }
             let code = u32::from(current.code()) | before & SCOPED | SEALED;
@@ -131,11 +156,23 @@ impl Capture {
                 .0
                 .compare_exchange(before, code, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return Ok(current),
+                Ok(_) => {
+                    note(cell, current);
+                    return Ok(current);
+                }
                 Err(now) => before = now,
             }
         }
     }
+}
+
+/// Tells whoever [watches](watch).
+fn note(cell: &'static PhaseCell, current: Current) {
+    SEEN.with_borrow_mut(|seen| {
+        if let Some(seen) = seen {
+            seen.push((cell, current));
+        }
+    });
 }
 
 /// A sealed statement is walked again, outside of any scope.

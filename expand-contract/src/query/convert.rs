@@ -184,6 +184,6 @@ pub(super) fn no_conversion<Ch: Change>(current: Current) -> Error {
 }
 
 #[cold]
-pub(super) fn build_error(error: StatementError) -> Error {
+pub(crate) fn build_error(error: StatementError) -> Error {
     Error::QueryBuilderError(Box::new(error))
 }

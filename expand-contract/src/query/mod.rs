@@ -33,10 +33,12 @@ mod record;
 
 pub use assign::*;
 pub use at::*;
+pub(crate) use capture::watch;
 pub use capture::*;
 pub use change::*;
 pub use columns::*;
 pub use compare::*;
+pub(crate) use convert::build_error;
 pub use convert::*;
 pub use converted::*;
 pub use in_list::*;

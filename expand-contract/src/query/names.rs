@@ -12,19 +12,15 @@ impl<Ch: Change> PhaseColumn<Ch> {
     /// The target of `on_conflict` for a unique changed column: the column whose unique index is in force.
     ///
     /// The old column's index stays the arbiter through `Switched`; `Retired` and `Contracted` have the new one's. With two
-    /// unique indexes at once, the one that is not the arbiter would raise an error where the other updates.
+    /// unique indexes at once, the one that is not the arbiter would raise an error where the other updates. Around the
+    /// hand-over both exist for a while: run the upsert with [`phase::upsert`](crate::phase::upsert).
     ///
     /// # Errors
     /// The process does not know the phase.
     pub fn target(self) -> Result<SqlLiteral<Untyped>, StatementError> {
         let current = Ch::cell().resolve(None)?;
         let definition = Ch::definition();
-        let (from, to) = current.stage.ends(definition.two_passes());
-        let side = if definition.writes(from, current.stage) {
-            from
-        } else {
-            to
-        };
+        let side = current.arbiter(definition.two_passes());
         let mut target = String::from("(");
         current
             .dialect

@@ -156,8 +156,11 @@ impl Runner<'_> {
                 Ok(Done::All)
             })?;
             if done == Done::All {
-                if let Kind::Publish { to, .. } = action.kind {
-                    (self.published)(to);
+                if let Kind::Publish {
+                    to, old_incomplete, ..
+                } = action.kind
+                {
+                    (self.published)(to, old_incomplete);
                     self.since = Some(Instant::now());
                 }
                 return Ok(());
@@ -220,10 +223,13 @@ fn work(
             Ok(())
         }
         Work::Intact(triggers) => super::intact::check(s, driver, &facts.table, step, triggers),
-        Work::Freeze => facts
-            .changes
-            .iter()
-            .try_for_each(|change| ledger.freeze(s, change.index, &change.frozen)),
+        Work::Freeze => {
+            ledger.forget_shadow_reads(s)?;
+            facts
+                .changes
+                .iter()
+                .try_for_each(|change| ledger.freeze(s, change.index, &change.frozen))
+        }
     }
 }
 

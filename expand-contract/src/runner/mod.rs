@@ -9,6 +9,7 @@ mod gates;
 mod intact;
 mod locate;
 mod preflight;
+mod shadow;
 mod steering;
 mod strangers;
 mod verify;
@@ -41,7 +42,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) rules: &'static dyn Rules,
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
-    pub(crate) published: &'r dyn Fn(Stage),
+    pub(crate) published: &'r dyn Fn(Stage, bool),
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
 }
@@ -70,7 +71,7 @@ impl<'r> Runner<'r> {
             def,
             name,
             options,
-            published: &|_| (),
+            published: &|_, _| (),
             since: None,
         })
     }
@@ -192,6 +193,7 @@ impl<'r> Runner<'r> {
             if position.cleanup() {
                 runner.finish_rollback(lease)?;
             }
+            runner.shadow_gate(lease, &position, step)?;
             let facts = runner.facts()?;
             match step {
                 Step::Expand => runner.preflight(&facts)?,
@@ -210,7 +212,14 @@ impl<'r> Runner<'r> {
     fn completed(&mut self, lease: &Lease, step: Step) -> Result<(), Error> {
         if step == Step::Backfill {
             let ledger = self.ledger.clone();
-            self.in_transaction(lease, |s| ledger.backfilled(s))?;
+            self.in_transaction(lease, |s| {
+                ledger.backfilled(s)?;
+                // what differed then was repaired now
+                if ledger.shadow_reads(s)?.mismatches > 0 {
+                    ledger.forget_shadow_reads(s)?;
+                }
+                Ok(())
+            })?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! The process-wide phase under a lease: who sets it, and until when it may be used.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 
-use super::{PhaseCell, Snapshot, StatementError};
+use super::{Loaded, PhaseCell, Snapshot, StatementError};
 use crate::error::Error;
 use crate::lease::{clock, Slot, EXPIRED, NO_LEASE};
 
@@ -105,10 +105,31 @@ impl PhaseCell {
     }
 
     pub(super) fn set(&self, snapshot: &Snapshot) {
-        *self
-            .old_types
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(snapshot.old_types.clone());
+        self.store(snapshot, &mut self.loaded());
+    }
+
+    /// The phase, unless the process knows a later one or works with another kind of database.
+    pub(super) fn adopt_later(&self, snapshot: &Snapshot) -> bool {
+        let mut loaded = self.loaded();
+        let known = self.process_wide();
+        let other = known.is_some_and(|known| known.dialect != snapshot.current.dialect);
+        let older = loaded
+            .as_ref()
+            .is_some_and(|loaded| loaded.epoch >= snapshot.loaded.epoch);
+        if other || (known.is_some() && older) {
+            return false;
+        }
+        self.store(snapshot, &mut loaded);
+        true
+    }
+
+    fn loaded(&self) -> RwLockWriteGuard<'_, Option<Loaded>> {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // under the lock, so that epoch and phase belong together
+    fn store(&self, snapshot: &Snapshot, loaded: &mut Option<Loaded>) {
+        *loaded = Some(snapshot.loaded.clone());
         let code = snapshot.current.code();
         if self.current.load(Ordering::Acquire) != code {
             self.moved.store(clock::now(), Ordering::Release);
