@@ -10,6 +10,7 @@ use expand_contract::prelude::*;
 use expand_contract::Options;
 use tests::database::{Db, Postgres};
 use tests::postgres::{PgDatabase, PgServer};
+use tests::wait;
 
 diesel::table! {
     letters (id) {
@@ -106,4 +107,47 @@ fn fm23_transactions_in_the_opposite_key_order_see_no_deadlock() {
         outcome.expect("the runner gets through");
     });
     assert!(done.load(Ordering::SeqCst) > 20);
+}
+
+/// The client waits for a row of the batch before the batch waits for one of the client, so it is the client whom the
+/// detector would end.
+#[test]
+fn fm23_a_client_that_waited_first_is_not_the_one_to_go() {
+    let db = PgDatabase::new();
+    let conn = &mut db.connect();
+    crate::support::table::<Postgres>(conn, 1_000);
+    crate::support::advance::<Postgres>(conn, Step::Expand).expect("nobody is in the way");
+    let hold = |id: i32| {
+        let mut conn = db.connect();
+        let sql = format!("BEGIN; UPDATE items SET email = email WHERE id = {id}");
+        conn.batch_execute(&sql).expect("nobody is in the way");
+        conn
+    };
+    // these keep the batch on its way to the client's row for nearly as long as the detector sleeps
+    let (first, second, mut client) = (hold(300), hold(600), hold(900));
+    thread::scope(|scope| {
+        let (url, options) = (db.url(), || crate::support::options().batch_size(10_000));
+        let runner = scope.spawn(move || {
+            let conn = &mut Postgres::open(&url);
+            crate::support::advance_with::<Postgres>(conn, options(), Step::Backfill)
+        });
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND wait_event_type = 'Lock' AND query LIKE 'UPDATE%mail%'";
+        wait::until("the batch waits for the first", || {
+            Postgres::text(conn, waits).as_deref() == Some("1")
+        });
+        let client = scope.spawn(move || {
+            client.batch_execute("UPDATE items SET email = 'by the client' WHERE id = 1; COMMIT")
+        });
+        for mut holder in [first, second] {
+            thread::sleep(Duration::from_millis(400));
+            holder.batch_execute("COMMIT").expect("nothing is wrong");
+        }
+        let client = client.join().expect("it does not panic");
+        assert_eq!(client, Ok(()));
+        let runner = runner.join().expect("it does not panic");
+        assert!(runner.is_ok(), "{runner:?}");
+    });
+    let rows = "SELECT count(*) FROM items WHERE mail = email";
+    assert_eq!(Postgres::text(conn, rows).as_deref(), Some("1000"));
 }
