@@ -360,7 +360,11 @@ fn fm02_a_writer_under_way_keeps_the_switch_waiting() {
     assert!(
         matches!(
             outcome,
-            Err(Error::Locked { .. } | Error::OldSnapshots { .. })
+            Err(Error::Locked { .. }
+                | Error::GateClosed {
+                    gate: Gate::Transactions,
+                    ..
+                })
         ),
         "{outcome:?}"
     );
