@@ -4,6 +4,7 @@
 //! these tables; what may follow what is in [`rules`].
 
 mod ddl;
+mod moves;
 pub mod rules;
 mod standing;
 #[cfg(test)]
