@@ -84,9 +84,15 @@ tuples!(A B D E F G);
 
 /// Runs `work` in a transaction in which the phases of `M` are those in force and cannot change until it commits.
 ///
-/// `M` is one migration or a tuple. On PostgreSQL the transaction shares a lock with all others of its kind and keeps
-/// only a runner that wants to publish waiting; on SQLite it has the write lock from the start, as `BEGIN IMMEDIATE`.
-/// It must be the outermost transaction: inside another one the phase may have been read before.
+/// `M` is one migration or a tuple. On PostgreSQL the transaction shares a lock (`ACCESS SHARE` on the gate, the ledger's
+/// table for that purpose) with all others of its kind and keeps only a runner that wants to publish waiting; it writes
+/// nothing, so it works where `default_transaction_read_only` is on and on a hot standby, whose own ledger it reads. On
+/// SQLite it has the write lock from the start, as `BEGIN IMMEDIATE`.
+/// It must be the outermost transaction: inside another one the phase may have been read before. For a transaction with
+/// options of its own there is [`within`].
+///
+/// # Errors
+/// Those of `work`, those of reading the phase, and [`Error::InsideTransaction`].
 pub fn transaction<M, C, T, E>(
     conn: &mut C,
     work: impl FnOnce(&mut C) -> Result<T, E>,
@@ -102,6 +108,47 @@ where
             what: "pinned::transaction".to_owned(),
         }));
     }
+    run::<M, C, T, E>(conn, work)
+}
+
+/// As [`transaction`], inside of a transaction that the caller has begun: `build_transaction().read_only()` and the like.
+///
+/// From here to the end of the caller's transaction the phase cannot change. On PostgreSQL its isolation must be
+/// `READ COMMITTED`: the other levels may have kept a snapshot from before the gate was taken, and with it an earlier phase.
+/// `work` is in a savepoint. Outside of any transaction this is [`transaction`].
+///
+/// # Errors
+/// Those of `work`, those of reading the phase, and [`Error::Unsupported`] for another isolation level.
+pub fn within<M, C, T, E>(conn: &mut C, work: impl FnOnce(&mut C) -> Result<T, E>) -> Result<T, E>
+where
+    C: RunnerConnection,
+    M: Pinned<C>,
+    E: From<Error> + From<diesel::result::Error>,
+{
+    let depth = C::TransactionManager::transaction_manager_status_mut(conn).transaction_depth()?;
+    if depth.is_some() {
+        let driver = driver(<C::Backend as RunnerBackend>::DIALECT)?;
+        let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+        if !driver.pins_inside(&mut session)? {
+            return Err(E::from(Error::Unsupported {
+                what: "pinning the phase inside of a transaction that keeps its snapshot"
+                    .to_owned(),
+                instead:
+                    "use READ COMMITTED, or begin with `pinned::transaction` on a connection with \
+                          `default_transaction_isolation` set"
+                        .to_owned(),
+            }));
+        }
+    }
+    run::<M, C, T, E>(conn, work)
+}
+
+fn run<M, C, T, E>(conn: &mut C, work: impl FnOnce(&mut C) -> Result<T, E>) -> Result<T, E>
+where
+    C: RunnerConnection,
+    M: Pinned<C>,
+    E: From<Error> + From<diesel::result::Error>,
+{
     conn.transaction(|conn| {
         pin(conn)?;
         let snapshots = M::snapshots(conn)?;

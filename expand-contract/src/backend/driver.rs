@@ -86,6 +86,11 @@ pub(crate) trait Driver: Sync {
     ) -> Result<bool, Error>;
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
+    /// Whether the phase can be pinned in the middle of the transaction that is open: the next query must see what was
+    /// committed before the gate was taken.
+    fn pins_inside(&self, _s: &mut dyn Session) -> Result<bool, Error> {
+        Ok(true)
+    }
     /// Whether someone is in the middle of an index build on the table, during which a runner cannot renew its lease.
     fn is_building(&self, _s: &mut dyn Session, _table: &Table) -> Result<bool, Error> {
         Ok(false)

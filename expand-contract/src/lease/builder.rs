@@ -109,7 +109,8 @@ impl<M> Builder<M> {
     /// Registers this process and reads the phases. Returns when ordinary statements can be built.
     ///
     /// `connect` opens the watcher's connection, and again after errors; a timeout in it
-    /// (`connect_timeout`, `tcp_user_timeout`) is a good idea. Creates the ledger if it is missing and the role may. A pool
+    /// (`connect_timeout`, `tcp_user_timeout`) is a good idea. It should lead to the server itself: one query on it is a
+    /// prepared statement outside of a transaction, which a PgBouncer in transaction mode may tear apart. Creates the ledger if it is missing and the role may. A pool
     /// that cannot be reached does not keep the lease from starting.
     ///
     /// # Errors

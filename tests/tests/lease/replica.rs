@@ -26,7 +26,7 @@ struct Pair {
 
 impl Pair {
     fn start() -> Self {
-        let primary = PgServer::start(&[]);
+        let primary = PgServer::start(&[("wal_writer_delay", "10ms")]);
         let database = PgDatabase::on(&primary);
         create::<Postgres>(&mut database.connect());
         let replica = primary.replica();
@@ -111,6 +111,7 @@ fn a_lagging_replica_is_read_by_its_own_phase() {
                 // before the first step there is no ledger row
                 text(&mut conn, &published) == "1"
             });
+            lease.refresh();
             wait::until("the instance says whose fault it is", || {
                 text(&mut conn, "SELECT lagging FROM expand_contract.instances") == "replica"
             });
@@ -154,6 +155,7 @@ fn a_lagging_replica_is_read_by_its_own_phase() {
             pair.resume();
             runner.join().expect("the step runs");
         });
+        lease.refresh();
         acknowledged::<Postgres>(&mut conn);
         wait::until("nobody lags", || {
             text(
@@ -239,6 +241,27 @@ fn pinned_transactions_read_on_a_standby_and_write_nothing() {
         }
     };
     check();
+    let own_transaction = |servers: &Pair| {
+        servers.replica.wait_for(&servers.primary);
+        for conn in [&mut servers.database.connect(), &mut servers.on_replica()] {
+            let within = pinned::within::<Table<A>, _, Vec<u8>, Error>;
+            let read = |conn: &mut PgConnection| Ok(<A as App<Postgres>>::find(conn, 1)?);
+            let found = conn
+                .build_transaction()
+                .read_only()
+                .run(|conn| within(conn, read));
+            assert_eq!(found.expect("it writes nothing"), FIRST.to_vec());
+            // a snapshot that is kept may be older than the gate
+            let found = conn
+                .build_transaction()
+                .read_only()
+                .repeatable_read()
+                .run(|conn| within(conn, read));
+            let error = found.expect_err("it must not be trusted").to_string();
+            assert!(error.contains("READ COMMITTED"), "{error}");
+        }
+    };
+    own_transaction(&pair);
     for step in [
         Step::Expand,
         Step::Switch,
@@ -248,5 +271,6 @@ fn pinned_transactions_read_on_a_standby_and_write_nothing() {
     ] {
         advance::<Postgres, operator::App>(&mut conn, step);
         check();
+        own_transaction(&pair);
     }
 }

@@ -192,6 +192,13 @@ impl Driver for Server {
         Ok(())
     }
 
+    fn pins_inside(&self, s: &mut dyn Session) -> Result<bool, Error> {
+        // the other levels keep the snapshot that an earlier query has taken
+        let sql = "SELECT current_setting('transaction_isolation')";
+        let rows = s.rows(sql, &[]).during("asking for the isolation level")?;
+        Ok(one(rows).as_deref() == Some("read committed"))
+    }
+
     fn is_building(&self, s: &mut dyn Session, table: &Table) -> Result<bool, Error> {
         // held for as long as a concurrent index build takes
         let sql = format!(

@@ -208,3 +208,10 @@ fn what_a_watcher_brings_after_the_end_is_not_adopted() {
     assert_eq!(deadline(&registry, MAIN), Some(EXPIRED));
     assert!(registry.in_force(MAIN).is_err());
 }
+
+#[test]
+fn a_lease_can_be_kept_anywhere() {
+    fn anywhere<T: Send + Sync + 'static>() {}
+    anywhere::<crate::Lease>();
+    anywhere::<crate::lease::Snapshots>();
+}
