@@ -202,10 +202,10 @@ impl Context<'_> {
     pub(crate) fn barrier(&self, step: Step, phase: Phase) -> Action {
         // Behind the others nothing happens yet that a statement of the phase before could not bear: `retire` waits for
         // those on their way right before it publishes.
-        let grace = match (phase, step) {
-            (Phase::Retired, _) | (Phase::Original | Phase::Switched, Step::Rollback) => true,
-            _ => false,
-        };
+        let grace = matches!(
+            (phase, step),
+            (Phase::Retired, _) | (Phase::Original | Phase::Switched, Step::Rollback)
+        );
         self.barrier_named(step, "wait for instances", grace)
     }
 

@@ -16,11 +16,17 @@ where
     let conn = &mut db.connect();
     clients_table::<D>(conn, 9);
     let (floor, url) = (Floor::new(9), db.url());
+    // one that knows a phase for long
+    let slow = if D::POSTGRES { 40 } else { 1_000 };
     thread::scope(|scope| {
         let _stop = Stop(&floor);
-        for (name, own) in [("a", [1, 2, 3]), ("b", [4, 5, 6]), ("c", [7, 8, 9])] {
+        for (name, own, rounds) in [
+            ("a", [1, 2, 3], 1),
+            ("b", [4, 5, 6], 1),
+            ("c", [7, 8, 9], slow),
+        ] {
             let (floor, url) = (&floor, &url);
-            scope.spawn(move || client::<D>(url, name, &own, floor));
+            scope.spawn(move || client::<D>(url, name, &own, rounds, floor));
         }
         wait::until("all clients are there", || {
             status::<D>(conn).instances.len() == 3

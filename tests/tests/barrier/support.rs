@@ -287,9 +287,9 @@ impl Floor {
     }
 }
 
-/// An instance at work: it writes the keys `own` and reads all of them, by the phase that it knows, which it looks up now
-/// and then. No statement may fail, and no read may show less than was committed before it began.
-pub fn client<D: App>(url: &str, name: &'static str, own: &[i32], floor: &Floor)
+/// An instance at work: it writes the keys `own` and reads all of them, by the phase that it knows, which it looks up after
+/// so many `rounds`. No statement may fail, and no read may show less than was committed before it began.
+pub fn client<D: App>(url: &str, name: &'static str, own: &[i32], rounds: u32, floor: &Floor)
 where
     items::table: MigrateOn<D::Conn>,
 {
@@ -300,7 +300,8 @@ where
     let mut next = 0;
     while !floor.stop.load(Ordering::SeqCst) {
         let known = instance.refresh::<D>(conn);
-        for &id in own {
+        let keys = (0..rounds).flat_map(|_| own);
+        for &id in keys.take_while(|_| !floor.stop.load(Ordering::SeqCst)) {
             let phase = known.stage();
             let number = floor.of(id) + 1;
             let written = patiently(|| D::write(conn, &known, id, &number.to_string()));
