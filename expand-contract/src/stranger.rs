@@ -19,7 +19,8 @@ pub struct Stranger {
     pub application: Option<String>,
     /// The role that it logged in as (PostgreSQL's `session_user`); none where there are no roles.
     pub role: Option<String>,
-    /// How many values it wrote, at least: a row that changes two columns of the migration counts twice.
+    /// How often it wrote, at least: statements on PostgreSQL (those sent in one message count once), changed values on
+    /// SQLite.
     pub writes: u64,
     /// When it was seen first, as the database prints it.
     pub first_seen: String,

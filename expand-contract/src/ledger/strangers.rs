@@ -25,21 +25,25 @@ const MOST: u32 = 10_000;
 
 /// What the triggers call (PostgreSQL). In the trigger's transaction, with the rights of the trigger's owner.
 pub(super) fn functions() -> String {
-    // A setting holds {second it was put on record, generation of evidence, rows since, slot, who}. A slot is one of the
-    // server's places for sessions: bounded by max_connections where process ids are not, and nobody else's at the time.
-    // Sequences are outside of transactions and snapshots: a serializable writer leaves no trace by reading one.
+    // Two settings of the session: the statement that was counted last, so that each counts once and all its other rows
+    // pay for a comparison; and {second it was put on record, generation of evidence, statements since, slot, who}. A slot
+    // is one of the server's places for sessions: bounded by max_connections where process ids are not, and nobody else's
+    // at the time. Sequences are outside of transactions and snapshots: a serializable writer leaves no trace by reading
+    // one.
     format!(
         "CREATE SEQUENCE IF NOT EXISTS expand_contract.stranger_epoch;
          CREATE SEQUENCE IF NOT EXISTS expand_contract.net_rows;
-         CREATE OR REPLACE FUNCTION expand_contract.saw(_id text, _generation integer, _side text, _setting text)
+         CREATE OR REPLACE FUNCTION expand_contract.saw(
+           _id text, _generation integer, _side text, _setting text, _statement text)
          RETURNS void LANGUAGE plpgsql AS $f$
          DECLARE
-           known bigint[] := nullif(pg_catalog.current_setting(_setting, true), '');
-           now_s bigint := extract(epoch FROM pg_catalog.clock_timestamp())::bigint;
+           known bigint[] := nullif(pg_catalog.current_setting(_setting || '_known', true), '');
+           now_s bigint := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint;
            epoch bigint := coalesce(pg_catalog.pg_sequence_last_value('expand_contract.stranger_epoch'), 0);
            who bigint := pg_catalog.hashtext(session_user || ' ' || pg_catalog.current_setting('application_name'));
          BEGIN
            IF pg_catalog.current_setting('expand_contract.copying', true) = 'on' THEN RETURN; END IF;
+           PERFORM pg_catalog.set_config(_setting, _statement, false);
            IF known IS NULL OR known[2] <> epoch OR known[5] <> who THEN
              known := ARRAY[0, epoch, 0, coalesce(known[4], (SELECT pg_catalog.split_part(virtualtransaction, '/', 1)::bigint + 1
                FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'virtualxid' LIMIT 1),
@@ -51,7 +55,7 @@ pub(super) fn functions() -> String {
              known[1] := now_s;
              known[3] := 0;
            END IF;
-           PERFORM pg_catalog.set_config(_setting, known::text, false);
+           PERFORM pg_catalog.set_config(_setting || '_known', known::text, false);
          END $f$;
          CREATE OR REPLACE FUNCTION expand_contract.note_stranger(
            _id text, _generation integer, _side text, _backend bigint, _writes bigint)
@@ -115,10 +119,15 @@ pub(crate) fn saw(dialect: Dialect, origin: Origin<'_>, side: Side) -> String {
     let (id, generation, side) = (origin.id, origin.generation, name(side));
     match dialect {
         // one setting for all changes of a migration
-        Dialect::Postgres => format!(
-            "PERFORM expand_contract.saw({id}, {generation}, '{side}', 'expand_contract.seen_{:08x}_{side}');",
-            super::hash(&format!("{id}/{generation}")) & 0xffff_ffff
-        ),
+        Dialect::Postgres => {
+            let tag = super::hash(&format!("{id}/{generation}")) & 0xffff_ffff;
+            let setting = format!("'expand_contract.seen_{tag:08x}_{side}'");
+            let statement = "pg_catalog.date_part('epoch', pg_catalog.statement_timestamp())::text";
+            format!(
+                "IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM {statement} THEN \
+                 PERFORM expand_contract.saw({id}, {generation}, '{side}', {setting}, {statement}); END IF;"
+            )
+        }
         Dialect::Sqlite => {
             let strangers = table(dialect, "strangers");
             let now = "strftime('%Y-%m-%d %H:%M:%f', 'now')";

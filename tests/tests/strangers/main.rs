@@ -11,7 +11,7 @@ use tests::database::Db;
 /// Small batches, little patience, and no wait for a quiet period.
 fn options() -> Options {
     Options::new()
-        .batch_size(3)
+        .batch_size(500)
         .grace(Duration::ZERO)
         .lease(Duration::from_millis(50))
         .lock_timeout(Duration::from_millis(200))

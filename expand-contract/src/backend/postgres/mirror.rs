@@ -113,17 +113,15 @@ impl<'m> Parts<'m> {
         }
     }
 
-    // `leave`: what a dual-writer leaves behind that fills one side of a row the copy has not come to. What is consistent
-    // is left alone; to ask can raise where what is there does not convert.
+    // `leave`: the side that was not changed belongs to the one that was. So it is if a dual-writer fills one side of a row
+    // that the copy has not come to; and so a lossy value stays. To ask can raise where what is there does not convert.
     fn unless(&self, leave: &str, write: &str) -> String {
         if self.identity() {
             // the trigger's condition has asked already
             return write.to_owned();
         }
         format!(
-            "BEGIN IF {leave} THEN RETURN NEW; END IF; IF NOT {} THEN {write} END IF; \
-             EXCEPTION WHEN OTHERS THEN {write} END;",
-            self.consistent
+            "BEGIN IF {leave} THEN RETURN NEW; END IF; {write} EXCEPTION WHEN OTHERS THEN {write} END;"
         )
     }
 
