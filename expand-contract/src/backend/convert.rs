@@ -310,7 +310,11 @@ where
         "UPDATE {} SET {set} = {BIND} WHERE {} AND {old_a}{BIND}{old_b} AND {new_a}{BIND}{new_b}",
         request.table, request.row
     );
-    let query = RawQuery::<C::Backend>::new(&sql);
+    let mut query = RawQuery::<C::Backend>::new(&sql);
+    // on SQLite, to prepare an update is to compile the table's triggers
+    if !request.row.contains(&request.range) {
+        query = query.cached();
+    }
     let query = match value {
         Ok(new) => query.bind::<Nullable<Ch::NewSqlType>, _>(new),
         Err(old) => query.bind::<Nullable<Ch::OldSqlType>, _>(old),

@@ -78,6 +78,7 @@ pub(crate) fn transaction<T>(
 pub struct RawQuery<DB: Backend> {
     sql: Vec<String>,
     binds: Vec<Box<dyn QueryFragment<DB>>>,
+    cached: bool,
 }
 
 struct Bound<ST, T>(T, PhantomData<ST>);
@@ -98,7 +99,14 @@ impl<DB: Backend> RawQuery<DB> {
         RawQuery {
             sql: sql.split(BIND).map(str::to_owned).collect(),
             binds: Vec::new(),
+            cached: false,
         }
+    }
+
+    /// Keeps the statement prepared: for texts that come again and again.
+    pub(crate) fn cached(mut self) -> Self {
+        self.cached = true;
+        self
     }
 
     /// The next value.
@@ -128,8 +136,10 @@ impl<DB: Backend> RawQuery<DB> {
 
 impl<DB: Backend> QueryFragment<DB> for RawQuery<DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // the text differs from call to call: the connection's cache must not grow
-        out.unsafe_to_cache_prepared();
+        // where the text differs from call to call, the connection's cache must not grow
+        if !self.cached {
+            out.unsafe_to_cache_prepared();
+        }
         if self.sql.len() != self.binds.len() + 1 {
             return Err(diesel::result::Error::QueryBuilderError(
                 "number of places and of bound values differ".into(),

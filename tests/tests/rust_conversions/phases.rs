@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::time::Duration;
 
 use expand_contract::phase::{Phase, Step};
@@ -348,12 +349,16 @@ fn fm07_what_is_refused_has_a_sqlstate() {
 fn fm02_a_writer_under_way_keeps_the_switch_waiting() {
     let db = Postgres::fresh();
     let conn = &mut start(&db, Step::Verify);
-    let mut writer = db.connect();
-    Postgres::run(
-        &mut writer,
-        "BEGIN; INSERT INTO prices (id, price) VALUES (9, '9.09')",
-    );
-    let patient = options().retries(1).snapshot_wait(Duration::ZERO);
+    let writer = Rc::new(RefCell::new(db.connect()));
+    let begins = Rc::clone(&writer);
+    // after everything else was waited for
+    let patient = options().retries(1).on_action(move |event| {
+        if event.action == "publish switched" && event.moment == Moment::Before {
+            let sql = "BEGIN; INSERT INTO prices (id, price) VALUES (9, '9.09')";
+            Postgres::run(&mut begins.borrow_mut(), sql);
+        }
+        ControlFlow::Continue(())
+    });
     let outcome = Price::migration()
         .options(patient)
         .advance_to(conn, Step::Switch);
@@ -368,7 +373,7 @@ fn fm02_a_writer_under_way_keeps_the_switch_waiting() {
         ),
         "{outcome:?}"
     );
-    Postgres::run(&mut writer, "COMMIT");
+    Postgres::run(&mut writer.borrow_mut(), "COMMIT");
     advance::<Postgres>(conn, Step::Switch).expect("the row is converted");
     assert_eq!(row::<Postgres>(conn, 9), "9.09 909");
 }

@@ -138,8 +138,9 @@ fn functions(mirror: &Mirror<'_>, mode: Mode, out: &mut Vec<String>) -> Result<(
         .zip([on_insert, on_update, on_named, on_move])
     {
         out.push(format!(
+            // a plan that was made while the queue was empty serves until the session ends
             "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-             SET search_path FROM CURRENT{settings} AS {}",
+             SET search_path FROM CURRENT SET enable_seqscan = off{settings} AS {}",
             function_name(mirror, name),
             Postgres.literal(&body)
         ));
