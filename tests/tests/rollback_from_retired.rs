@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use expand_contract::phase::{Phase, Step};
 use expand_contract::prelude::*;
-use expand_contract::{Error, MigrateOn, Moment, Options};
+use expand_contract::{Error, Gate, MigrateOn, Moment, Options};
 use tests::database::{Db, Lite, Postgres};
 
 diesel::table! {
@@ -124,7 +124,13 @@ fn a_snapshot_from_before_the_copying_back_is_waited_for() {
     });
     let outcome = Contact::migration().options(beginning).rollback(conn);
     assert!(
-        matches!(outcome, Err(Error::OldSnapshots { .. })),
+        matches!(
+            outcome,
+            Err(Error::GateClosed {
+                gate: Gate::Transactions,
+                ..
+            })
+        ),
         "{outcome:?}"
     );
     let mut migration = Contact::migration().options(options());
