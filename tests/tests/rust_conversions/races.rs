@@ -76,7 +76,11 @@ fn fm03_a_drain_does_not_overwrite_what_was_written_meanwhile() {
         let mut writer = db.connect();
         Postgres::run(&mut writer, &format!("BEGIN; {write}"));
         let drained = drain::<Postgres>(conn);
-        assert_eq!((drained.converted, drained.left), (1, 1), "{drained:?}");
+        assert_eq!(
+            (drained.converted, drained.left, &drained.refused),
+            (1, 1, &None),
+            "{drained:?}"
+        );
         Postgres::run(&mut writer, "COMMIT");
         drain::<Postgres>(conn);
         let id = if write.contains("id = 100") { 100 } else { 1 };
