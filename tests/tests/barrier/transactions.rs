@@ -48,6 +48,7 @@ fn is_waited_for(sql: &'static str, name: &str) {
     let found = closed(outcome, Gate::Transactions, Step::Expand);
     assert!(found.contains("pid ") && found.contains(name), "{found}");
     // the connection went with its options
+    Postgres::run(conn, "DROP TABLE IF EXISTS child");
     advance::<Postgres>(conn, Step::Expand).expect("nobody is left");
 }
 
