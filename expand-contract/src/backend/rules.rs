@@ -67,6 +67,10 @@ pub(crate) trait Rules: Sync {
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
     /// Statements for when nobody reads the old column any more: what cannot be mirrored to it must not fail a writer.
     fn mirror_retired(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
+    /// Statements for when nobody writes the old column any more, behind the barrier.
+    fn mirror_settled(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
     /// Statements that undo [`Rules::mirror_retired`].
     fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;
     /// Statements that drop the triggers: before any column that they name.

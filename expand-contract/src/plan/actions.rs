@@ -61,7 +61,7 @@ impl Context<'_> {
         work.extend(sql(self.rules.mirror(self)?));
         let mut publish = self.publish(Step::Expand, Phase::Expanded, work);
         publish.name = "add the new columns and publish".to_owned();
-        let barrier = self.barrier(Step::Expand, Phase::Expanded);
+        let barrier = self.barrier(Step::Expand, Phase::Expanded)?;
         Ok(vec![publish, barrier])
     }
 
@@ -187,7 +187,7 @@ impl Context<'_> {
         let mut publish = self.publish(Step::Switch, Phase::Switched, work);
         publish.lock = lock;
         actions.push(publish);
-        actions.push(self.barrier(Step::Switch, Phase::Switched));
+        actions.push(self.barrier(Step::Switch, Phase::Switched)?);
         Ok(actions)
     }
 
@@ -198,30 +198,38 @@ impl Context<'_> {
         wait
     }
 
-    /// The action behind the publishing of a phase.
-    pub(crate) fn barrier(&self, step: Step, phase: Phase) -> Action {
+    /// The action behind the publishing of a phase, with what changes in the safety net once it is through.
+    pub(crate) fn barrier(&self, step: Step, phase: Phase) -> Result<Action, Error> {
         // Behind the others nothing happens yet that a statement of the phase before could not bear: `retire` waits for
         // those on their way right before it publishes.
         let grace = matches!(
             (phase, step),
             (Phase::Retired, _) | (Phase::Original | Phase::Switched, Step::Rollback)
         );
-        self.barrier_named(step, "wait for instances", grace)
+        // in the barrier's own transaction, so that a settled phase has it
+        let work = match (phase, step) {
+            // writers of one column are let in again: what they queue has no value in the column that `Switched` reads
+            (Phase::Expanded, Step::Rollback) => self.rules.queue(self, Mode::Queue)?,
+            (Phase::Retired, _) => self.rules.mirror_settled(self),
+            _ => Vec::new(),
+        };
+        Ok(self.barrier_named(step, "wait for instances", grace, sql(work).collect()))
     }
 
     /// The action before a phase is published that does not coexist with the one two before: what a statement of that one
     /// writes late, the triggers see to, but what it reads they cannot.
     pub(crate) fn late_statements(&self, step: Step) -> Action {
-        self.barrier_named(step, "wait for statements on their way", true)
+        self.barrier_named(step, "wait for statements on their way", true, vec![])
     }
 
-    fn barrier_named(&self, step: Step, name: &str, grace: bool) -> Action {
-        let mut wait = Action::new(step, name, Kind::Barrier { grace }, "none", vec![]);
-        wait.sql.push(format!(
+    fn barrier_named(&self, step: Step, name: &str, grace: bool, work: Vec<Work>) -> Action {
+        let mut wait = Action::new(step, name, Kind::Barrier { grace }, "none", work);
+        let mut first = vec![format!(
             "-- until every instance that serves migration {} has acknowledged the phase, or its lease has run out",
             self.def.id.escape_debug()
-        ));
-        wait.sql.extend(self.rules.transactions_sql(self.table));
+        )];
+        first.extend(self.rules.transactions_sql(self.table));
+        wait.sql.splice(..0, first);
         wait
     }
 
@@ -234,8 +242,8 @@ impl Context<'_> {
         })
     }
 
-    /// Rows are right in both columns from here on: the last that were queued are converted, and what the database cannot
-    /// convert is refused. Nothing without a change that only Rust can convert.
+    /// Rows are right in both columns from here on: nothing is queued, and what the database cannot convert is refused.
+    /// Nothing without a change that only Rust can convert.
     pub(crate) fn refuse_one_sided(&self) -> Result<Vec<Work>, Error> {
         if self.rust_changes().next().is_none() {
             return Ok(Vec::new());
@@ -279,18 +287,15 @@ impl Context<'_> {
                     old_incomplete: false,
                     cleanup: true,
                 };
-                let barrier = self.barrier(step, Phase::Original);
+                let barrier = self.barrier(step, Phase::Original)?;
                 Ok(vec![publish, barrier, self.drop_new()])
             }
             // what a killed rollback left
             Phase::Original => Ok(vec![self.drop_new()]),
             Phase::Switched if self.old_incomplete => self.complete_old(),
             Phase::Switched => {
-                let queue = self.rules.queue(self, Mode::Queue)?;
-                let mut publish = self.publish(step, Phase::Expanded, sql(queue).collect());
-                // neither takes a lock on the table: it is not the triggers that change
-                publish.lock = "none";
-                Ok(vec![publish, self.barrier(step, Phase::Expanded)])
+                let publish = self.publish(step, Phase::Expanded, vec![]);
+                Ok(vec![publish, self.barrier(step, Phase::Expanded)?])
             }
             Phase::Retired => {
                 let mut work = self.rules.defaults_to_old(self);
@@ -298,7 +303,7 @@ impl Context<'_> {
                 work.extend(sql(self.rules.mirror_back(self)?));
                 let mut actions =
                     vec![self.publish_stage(step, self.at(Phase::Switched), true, work)];
-                actions.push(self.barrier(step, Phase::Switched));
+                actions.push(self.barrier(step, Phase::Switched)?);
                 actions.extend(self.complete_old()?);
                 Ok(actions)
             }

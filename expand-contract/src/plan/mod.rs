@@ -75,7 +75,7 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
-    /// Convert what was queued last, now that no writer can queue more.
+    /// Drain the queue and wait once more, if anything is in it now that no writer can queue more.
     EmptyQueue,
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::drain::{self, Passed};
 use super::{strangers, Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
@@ -18,7 +17,7 @@ use crate::plan::{Action, Kind, Work};
 enum Done {
     /// No lock was to be had.
     Locked,
-    /// There is more in the queue than can be seen to under the lock.
+    /// Somebody has queued a row since the queue was drained.
     Queued,
     All,
 }
@@ -121,8 +120,7 @@ impl Runner<'_> {
         let gate = matches!(action.kind, Kind::Publish { .. });
         let quiet = self.quiet_terms();
         let queue = action.work.contains(&Work::EmptyQueue);
-        let passed = Passed::of(action.step, self.options);
-        let cx = self.context(facts);
+        let queue = queue && self.named(Gate::Queue).is_none();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -131,7 +129,7 @@ impl Runner<'_> {
                 if !driver.lock(s, &facts.table, gate, action.lock, timeout)? {
                     return Ok(Done::Locked);
                 }
-                if queue && !drain::empty(s, driver, &ledger, &cx, passed)? {
+                if queue && ledger.queue_length(s)?.0 > 0 {
                     return Ok(Done::Queued);
                 }
                 quiet.check(s, &ledger, lease, action)?;
@@ -175,6 +173,8 @@ impl Runner<'_> {
                     return self.closed(lease, action.step, gate, found, remedy);
                 }
                 self.queue_gates(lease, facts, action.step)?;
+                // not under the lock: a snapshot from before shows these rows without their other value
+                self.await_snapshots(lease, facts, action.step)?;
                 continue;
             }
             if attempt > self.options.retries {
@@ -200,7 +200,7 @@ type Tools<'t> = (
     &'t Facts,
 );
 
-fn work(
+pub(super) fn work(
     s: &mut dyn Session,
     (driver, ledger, facts): Tools<'_>,
     step: Step,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::action::work;
 use super::{strangers, Facts, Runner};
 use crate::backend::driver::Mark;
 use crate::error::Error;
@@ -99,11 +100,14 @@ impl Runner<'_> {
         // last, so that a transaction which a statement on its way has begun counts as well
         let limit = self.options.barrier_wait;
         self.await_transactions(lease, facts, step, limit, false)?;
-        let (ledger, row) = (self.ledger.clone(), self.position()?.row);
+        let (driver, ledger, row) = (self.driver, self.ledger.clone(), self.position()?.row);
         self.in_transaction(lease, |s| {
             // once: what is seen behind the barrier counts
             if let Some(row) = row.as_ref().filter(|row| !row.settled) {
                 strangers::forget(s, &ledger, strangers::begins_anew(row))?;
+            }
+            for piece in &action.work {
+                work(s, (driver, &ledger, facts), step, piece)?;
             }
             ledger.settled(s)?;
             ledger.record(s, lease, step, &action.name)
@@ -255,13 +259,10 @@ impl Runner<'_> {
         }
         let facts = self.facts()?;
         // as the step that published it would have waited
-        let publisher = match position.cleanup() || position.old_incomplete() {
-            true => Step::Rollback,
-            false => Step::Switch,
-        };
+        let publisher = position.row.as_ref().and_then(|row| row.published_by);
         let mut action = self
             .context(&facts)
-            .barrier(publisher, position.stage.phase);
+            .barrier(publisher.unwrap_or(step), position.stage.phase)?;
         action.step = step;
         for row in self.registered()? {
             if !row.instance.up_to_date {

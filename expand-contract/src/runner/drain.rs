@@ -13,12 +13,9 @@ use crate::definition::Conversion;
 use crate::error::{Error, PoisonRow, While};
 use crate::gate::Gate;
 use crate::ledger::{Entry, Lease, Ledger, Written};
-use crate::options::{Options, Progress};
+use crate::options::Progress;
 use crate::phase::{Phase, Step};
 use crate::plan::Context;
-
-/// How many rows are converted while no writer can get at the table.
-const LAST: u32 = 100;
 
 /// What a drain of the queue did, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,54 +141,6 @@ impl Drain<'_> {
         }
         Ok(worked)
     }
-
-    /// The last rows, while no writer can queue more. Whether the queue is empty now.
-    fn last(&self, s: &mut dyn Session, passed: Passed) -> Result<bool, Error> {
-        if passed.queue {
-            return Ok(true);
-        }
-        let entries = self.ledger.queued(s, 0, LAST + 1)?;
-        if entries.is_empty() {
-            return Ok(true);
-        }
-        // somebody has written one column only since the gate was asked
-        if !passed.strangers || entries.len() > LAST as usize {
-            return Ok(false);
-        }
-        self.work_off(s, &entries)?;
-        Ok(self.ledger.queue_length(s)?.0 == 0)
-    }
-}
-
-/// Which gates an action need not ask.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Passed {
-    queue: bool,
-    strangers: bool,
-}
-
-impl Passed {
-    pub(super) fn of(step: Step, options: &Options) -> Self {
-        let named = |gate| options.overrides.iter().any(|(named, _)| *named == gate);
-        Passed {
-            queue: named(Gate::Queue),
-            strangers: step != Step::Switch
-                || options.quiet_period.is_zero()
-                || named(Gate::Strangers),
-        }
-    }
-}
-
-/// Converts what is left in the queue inside the transaction that keeps writers out; `false` if that is too much, or not
-/// allowed without asking the gates again.
-pub(super) fn empty(
-    s: &mut dyn Session,
-    driver: &'static dyn Driver,
-    ledger: &Ledger,
-    cx: &Context<'_>,
-    passed: Passed,
-) -> Result<bool, Error> {
-    Drain { driver, ledger, cx }.last(s, passed)
 }
 
 /// Where a walk along the queue is.

@@ -49,7 +49,7 @@ impl Runner<'_> {
             };
             let lock = runner.rules.ddl_lock();
             let action = Action::new(Step::Contract, "change the empty table", kind, lock, work);
-            let barrier = cx.barrier(Step::Contract, Phase::Contracted);
+            let barrier = cx.barrier(Step::Contract, Phase::Contracted)?;
             runner.run(lease, &facts, &[action, barrier])?;
             Ok(runner.position()?.stage)
         })

@@ -26,6 +26,13 @@ pub(super) fn endangered(action: &Action) -> Option<Side> {
             },
             Step::Rollback,
         ) if to.phase == Phase::Switched => Some(Side::New),
+        // the new column goes
+        (
+            Kind::Publish {
+                to, cleanup: false, ..
+            },
+            Step::Rollback,
+        ) if to.phase == Phase::Original => Some(Side::New),
         _ => None,
     }
 }
@@ -153,7 +160,7 @@ mod tests {
             (Step::Rollback, Phase::Switched, true, None),
             (Step::Rollback, Phase::Switched, false, Some(Side::New)),
             (Step::Rollback, Phase::Expanded, false, None),
-            (Step::Rollback, Phase::Original, false, None),
+            (Step::Rollback, Phase::Original, false, Some(Side::New)),
         ];
         for (step, phase, old_incomplete, side) in steps {
             let action = publish(step, phase, old_incomplete);

@@ -308,7 +308,7 @@ impl Rules for Postgres {
         work.extend(sql(self.mirror_retired(cx)?));
         actions.push(cx.late_statements(step));
         actions.push(cx.publish(step, Phase::Retired, work));
-        actions.push(cx.barrier(step, Phase::Retired));
+        actions.push(cx.barrier(step, Phase::Retired)?);
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
     }
@@ -365,7 +365,7 @@ impl Rules for Postgres {
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
         actions.push(publish);
-        actions.push(cx.barrier(step, Phase::Contracted));
+        actions.push(cx.barrier(step, Phase::Contracted)?);
         Ok(actions)
     }
 

@@ -31,14 +31,13 @@ const BACKWARD: [&str; 2] = ["insert_new", "update_new"];
 const REFUSE: [&str; 2] = ["insert_both", "update_both"];
 
 /// Statements that install the triggers. `retired`: nobody reads the old column any more, and the new one has its
-/// default; then there is no mirror to the old one.
+/// default. The mirror to the old one is there as long as instances write both: a stale value in it could be another
+/// row's, and a unique index would refuse their statement.
 pub(crate) fn install(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
     let mut out = Vec::new();
     for mirror in Mirror::all(cx) {
         forward(cx, &mirror, retired, &mut out)?;
-        if !retired {
-            backward(cx, &mirror, &mut out)?;
-        }
+        backward(cx, &mirror, retired, &mut out)?;
     }
     Ok(out)
 }
@@ -122,7 +121,12 @@ fn forward(
     Ok(())
 }
 
-fn backward(cx: &Context<'_>, mirror: &Mirror<'_>, out: &mut Vec<String>) -> Result<(), Error> {
+fn backward(
+    cx: &Context<'_>,
+    mirror: &Mirror<'_>,
+    retired: bool,
+    out: &mut Vec<String>,
+) -> Result<(), Error> {
     let quote = |name: &str| cx.table.dialect.quote(name);
     let table = quote(&cx.table.name.name);
     let (Some(down), Some(consistent), Some(filled), Some(left)) = (
@@ -141,7 +145,11 @@ fn backward(cx: &Context<'_>, mirror: &Mirror<'_>, out: &mut Vec<String>) -> Res
         this_row(cx)
     );
     let id = Sqlite.literal(cx.def.id);
-    let saw = ledger::saw(Dialect::Sqlite, mirror.origin(&id), Side::New);
+    // from `Retired` on all code writes only the new column
+    let saw = match retired {
+        true => String::new(),
+        false => ledger::saw(Dialect::Sqlite, mirror.origin(&id), Side::New),
+    };
     // `filled`: what the mirror to the new column wrote, NULL for what does not convert included. That is not consistent,
     // and must not come back.
     let whens = [
@@ -149,7 +157,7 @@ fn backward(cx: &Context<'_>, mirror: &Mirror<'_>, out: &mut Vec<String>) -> Res
             "INSERT",
             format!(
                 "{new} IS NOT NULL AND ({old} IS NULL{}) AND NOT {consistent} AND NOT {filled}",
-                mirror.old_defaulted(false).or()
+                mirror.old_defaulted(retired).or()
             ),
         ),
         (
@@ -212,7 +220,15 @@ fn this_row(cx: &Context<'_>) -> String {
 
 /// Statements that drop the triggers: SQLite refuses to drop a column that one mentions.
 pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
-    let events: Vec<&str> = [FORWARD, BACKWARD, REFUSE].concat();
+    drop_events(cx, &[FORWARD, BACKWARD, REFUSE].concat())
+}
+
+/// Statements that drop the mirror to the old column, once nobody writes that any more.
+pub(crate) fn drop_backward(cx: &Context<'_>) -> Vec<String> {
+    drop_events(cx, &BACKWARD)
+}
+
+fn drop_events(cx: &Context<'_>, events: &[&str]) -> Vec<String> {
     Mirror::all(cx)
         .flat_map(|mirror| {
             events
@@ -223,7 +239,7 @@ pub(crate) fn drop_triggers(cx: &Context<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The names of the triggers. `retired`: as [`install`] takes it.
+/// The names of the triggers. `retired`: as [`drop_backward`] leaves them.
 pub(crate) fn names(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Error> {
     let mut events: Vec<&str> = [FORWARD, REFUSE].concat();
     if !retired {

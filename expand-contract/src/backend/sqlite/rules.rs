@@ -184,7 +184,7 @@ impl Rules for Sqlite {
         work.extend(sql(self.mirror_retired(cx)?));
         actions.push(cx.late_statements(step));
         actions.push(cx.publish(step, Phase::Retired, work));
-        actions.push(cx.barrier(step, Phase::Retired));
+        actions.push(cx.barrier(step, Phase::Retired)?);
         actions.extend(self.drop_old_unique(cx, step));
         Ok(actions)
     }
@@ -220,7 +220,7 @@ impl Rules for Sqlite {
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
         actions.push(publish);
-        actions.push(cx.barrier(step, Phase::Contracted));
+        actions.push(cx.barrier(step, Phase::Contracted)?);
         Ok(actions)
     }
 
@@ -293,6 +293,10 @@ impl Rules for Sqlite {
         out.extend(mirror::install(cx, true)?);
         out.extend(queue::install(cx, Mode::Retired)?);
         Ok(out)
+    }
+
+    fn mirror_settled(&self, cx: &Context<'_>) -> Vec<String> {
+        mirror::drop_backward(cx)
     }
 
     fn mirror_back(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {

@@ -42,7 +42,7 @@ fn kinds(action: &Action, from: Standing) -> BTreeSet<Ddl> {
     let mut out = BTreeSet::new();
     for piece in &action.work {
         match piece {
-            Work::Sql(sql) => out.extend(kind(sql, &all, from, action.step)),
+            Work::Sql(sql) => out.extend(kind(sql, &all, from, action)),
             Work::Define { column, edit } => out.extend(defined(column, edit, from)),
             Work::Save(_)
             | Work::ForgetSaved
@@ -55,7 +55,7 @@ fn kinds(action: &Action, from: Standing) -> BTreeSet<Ddl> {
     out
 }
 
-fn kind(sql: &str, all: &str, from: Standing, step: Step) -> Vec<Ddl> {
+fn kind(sql: &str, all: &str, from: Standing, action: &Action) -> Vec<Ddl> {
     let old = sql.contains("\"email\"");
     let has = |text: &str| sql.contains(text);
     // a statement has one meaning on the way forward and another one on the way back
@@ -69,6 +69,11 @@ fn kind(sql: &str, all: &str, from: Standing, step: Step) -> Vec<Ddl> {
             Ddl::DropNew
         }
     } else if has("TRIGGER") || has("FUNCTION") {
+        // half of SQLite's net goes with the barrier, when nobody writes the old column any more
+        let half = matches!(action.kind, Kind::Barrier { .. });
+        if half && from == Standing::Retired {
+            return Vec::new();
+        }
         if all.contains("CREATE TRIGGER") || all.contains("CREATE OR REPLACE") {
             Ddl::Net
         } else {
@@ -91,7 +96,7 @@ fn kind(sql: &str, all: &str, from: Standing, step: Step) -> Vec<Ddl> {
         }
     } else if has("INDEX") {
         match from {
-            Standing::Retired if step == Step::Retire => Ddl::DropUniqueOld,
+            Standing::Retired if action.step == Step::Retire => Ddl::DropUniqueOld,
             // built under the names of the old ones, whose place they take
             Standing::Retired => Ddl::TakeNames,
             Standing::OldIncomplete if has("CREATE INDEX") => Ddl::PlainIndexes,
