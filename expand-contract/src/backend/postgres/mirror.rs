@@ -232,8 +232,14 @@ impl<'m> Parts<'m> {
     }
 
     fn when_clear(&self) -> String {
+        // the copy of a rename never writes NULL where there is a value
+        let not_copying = if self.identity() {
+            String::new()
+        } else {
+            format!(" AND {NOT_COPYING}")
+        };
         format!(
-            "{} IS NULL AND {} IS NULL AND {} IS NOT NULL AND {} AND {NOT_COPYING}",
+            "{} IS NULL AND {} IS NULL AND {} IS NOT NULL AND {}{not_copying}",
             self.new,
             self.mirror.new("OLD"),
             self.old,
