@@ -136,7 +136,8 @@ fn text_keys() {
     goes::<_, texts::table>(&Postgres::fresh(), "texts", "id text", end, &TEXTS);
     goes::<_, texts::table>(&Lite::fresh(), "texts", "id text", end, &TEXTS);
     // longer than an index of another kind takes
-    let long = "(SELECT left(translate(string_agg(md5(i::text), ''), '0123', repeat('\"', 4)), 2600) FROM generate_series(1, 100) i)";
+    let long = "(SELECT left(translate(string_agg(encode(sha256(i::text::bytea), 'base64'), ''), \
+                'abcdefgh', repeat('\"', 8)), 2650) FROM generate_series(1, 100) i)";
     goes::<_, texts::table>(&Postgres::fresh(), "texts", "id text", end, &[long]);
 }
 
