@@ -3,9 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Rounds that only fill caches.
-const WARM_UP: usize = 4;
-
 /// Whether this is a benchmark: `cargo test --benches` only wants to know that it runs.
 pub(crate) fn asked_for() -> bool {
     std::env::args().any(|arg| arg == "--bench")
@@ -28,7 +25,9 @@ pub(crate) fn in_turns<S>(
     mut ours: impl FnMut(&mut S, usize) -> Duration,
     mut theirs: impl FnMut(&mut S, usize) -> Duration,
 ) -> f64 {
-    let mut ratios: Vec<f64> = (0..WARM_UP + rounds)
+    // they only fill caches
+    let warm_up = rounds.div_ceil(16);
+    let mut ratios: Vec<f64> = (0..warm_up + rounds)
         .map(|round| {
             // who comes first takes turns too
             if round % 2 == 0 {
@@ -39,7 +38,7 @@ pub(crate) fn in_turns<S>(
                 ours(on, round).as_secs_f64() / b.as_secs_f64()
             }
         })
-        .skip(WARM_UP)
+        .skip(warm_up)
         .collect();
     ratios.sort_by(f64::total_cmp);
     ratios[ratios.len() / 2]

@@ -35,6 +35,15 @@ fn plain_equality(type_sql: &str, collate: &str) -> bool {
         )
 }
 
+/// The opposite of [`Rules::same`], in as few nodes as it takes.
+pub(crate) fn differ(column: &str, expr: &str, type_sql: &str, collate: &str) -> String {
+    if plain_equality(type_sql, collate) {
+        format!("{column} IS DISTINCT FROM ({expr})::{type_sql}")
+    } else {
+        format!("NOT {}", Postgres.same(column, expr, type_sql, collate))
+    }
+}
+
 fn columns(index: &Index) -> String {
     let key = |key: &crate::catalogue::IndexKey| {
         format!("{}{}{}", quote(&key.column), key.typed, key.order)
