@@ -179,14 +179,19 @@ fn a_snapshot_in_use_holds_the_acknowledgement_back<D: Db, A: App<D>, O: App<D>>
         .expect("a lease");
     acknowledged::<D>(&mut conn);
     let before = lease.on("main").expect("in force");
-    advance::<D, O>(&mut conn, Step::Expand);
-    lease.refresh();
-    wait::until("the instance says who lags", || {
-        instance::<D>(&mut conn, "lagging") == "main"
+    std::thread::scope(|scope| {
+        let url = db.url();
+        let step = scope.spawn(move || advance::<D, O>(&mut D::open(&url), Step::Expand));
+        wait::until("the instance says who lags", || {
+            lease.refresh();
+            instance::<D>(&mut conn, "lagging") == "main"
+        });
+        assert_eq!(instance::<D>(&mut conn, "acknowledged"), "0");
+        assert_eq!(before.scope(|| A::find(&mut conn, 1)), Ok(FIRST.to_vec()));
+        assert!(!step.is_finished(), "the step waits for it");
+        drop(before);
+        step.join().expect("nobody is left to wait for");
     });
-    assert_eq!(instance::<D>(&mut conn, "acknowledged"), "0");
-    assert_eq!(before.scope(|| A::find(&mut conn, 1)), Ok(FIRST.to_vec()));
-    drop(before);
     acknowledged::<D>(&mut conn);
     assert_eq!(instance::<D>(&mut conn, "lagging"), "");
 }
