@@ -49,7 +49,8 @@ struct Parts<'m> {
     up: String,
     down: String,
     consistent: String,
-    /// Whether the two sides of a rename are not the same.
+    /// Whether the new side is not what the old one gives: in a row of a dual-writer, whose conversion loses nothing, all
+    /// that there is to ask.
     differs: String,
     retired: bool,
 }
@@ -80,6 +81,10 @@ impl<'m> Parts<'m> {
 
     fn identity(&self) -> bool {
         self.mirror.change.conversion == Conversion::Identity
+    }
+
+    fn lossless(&self) -> bool {
+        self.mirror.change.def.lossless
     }
 
     fn saw(&self, side: Side) -> String {
@@ -159,14 +164,16 @@ impl<'m> Parts<'m> {
             "{old} IS NULL{}",
             self.mirror.old_defaulted(self.retired).or()
         );
-        // with a default the condition of the trigger did not ask
-        let consistent = match (self.identity(), new_defaulted) {
-            (false, Defaulted::If(_) | Defaulted::Perhaps) => format!(
+        // the condition of the trigger did not ask, or only half of it
+        let asked = matches!(new_defaulted, Defaulted::No) && !self.lossless();
+        let consistent = if self.identity() || asked {
+            String::new()
+        } else {
+            format!(
                 "IF {old} IS NOT NULL AND {new} IS NOT NULL THEN \
                  BEGIN IF {} THEN RETURN NEW; END IF; EXCEPTION WHEN OTHERS THEN NULL; END; END IF; ",
                 self.consistent
-            ),
-            _ => String::new(),
+            )
         };
         format!(
             "{consistent}IF {only_old} THEN {} {} ELSIF {only_new} THEN {} {} ELSE {} END IF;",
@@ -184,9 +191,14 @@ impl<'m> Parts<'m> {
             self.mirror.forward()?.unwrap_or_default(),
             self.mirror.backward()?.unwrap_or_default(),
         );
+        // of a rename the condition of the trigger did not ask, of a lossless conversion only half of it
+        let allow = match (self.identity(), self.lossless()) {
+            (false, true) => format!("IF {} THEN RETURN NEW; END IF;", self.consistent),
+            _ => String::new(),
+        };
         Ok(format!(
             "IF {old_kept} AND {new_kept} THEN RETURN NEW; END IF; \
-             IF NOT {old_kept} AND NOT {new_kept} THEN {} \
+             IF NOT {old_kept} AND NOT {new_kept} THEN {allow} {} \
              ELSIF NOT {old_kept} THEN {} {} ELSE {} {} END IF;",
             self.refuse(),
             self.unless(&backward, &self.to_new()),
@@ -224,9 +236,12 @@ impl<'m> Parts<'m> {
             Defaulted::If(condition) => format!("WHEN {condition} THEN true "),
             Defaulted::Perhaps => "WHEN true THEN true ".to_owned(),
         };
+        let differs = match self.lossless() {
+            true => self.differs.clone(),
+            false => format!("NOT {consistent}"),
+        };
         format!(
-            "CASE WHEN {old} IS NULL AND {new} IS NULL THEN false \
-             WHEN {old} IS NULL OR {new} IS NULL THEN true {defaulted}ELSE NOT {consistent} END"
+            "CASE WHEN {new} IS NULL THEN {old} IS NOT NULL WHEN {old} IS NULL THEN true {defaulted}ELSE {differs} END"
         )
     }
 
@@ -238,9 +253,14 @@ impl<'m> Parts<'m> {
         Ok(if self.identity() {
             self.differs.clone()
         } else {
+            let (old, new) = (&self.old, &self.new);
+            let differs = match self.lossless() {
+                true => format!("{} OR ({new} IS NULL AND {old} IS NOT NULL)", self.differs),
+                false => format!("NOT {consistent}"),
+            };
             format!(
                 "CASE WHEN {old_kept} AND {new_kept} THEN false \
-                 WHEN {old_kept} OR {new_kept} THEN {NOT_COPYING} ELSE NOT {consistent} END"
+                 WHEN {old_kept} OR {new_kept} THEN {NOT_COPYING} ELSE {differs} END"
             )
         })
     }

@@ -111,7 +111,7 @@ fn legs(
             ));
         }
         for step in leg.steps {
-            let phase = operator.once_quiet(step, stranger::NAME)?;
+            let phase = operator.once_quiet(step)?;
             say(&format!("{step}: the phase is {phase}"));
         }
         if leg.steps == ["switch"] && args.bypass_safety_net {

@@ -9,6 +9,8 @@ use rolling_deploy::Failure;
 
 /// How long after the quiet period a step may still be refused.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How the refusal begins.
+const QUIET_GATE: &str = "does not go on, strangers";
 
 pub struct Operator<'a> {
     pub program: &'a Path,
@@ -41,14 +43,14 @@ impl Operator<'_> {
         }
     }
 
-    /// Runs a step that is refused until the stranger has been quiet for long enough.
-    pub fn once_quiet(&self, step: &str, stranger: &str) -> Result<String, Failure> {
+    /// Runs a step, again and again while it is refused because somebody wrote the old column only a while ago.
+    pub fn once_quiet(&self, step: &str) -> Result<String, Failure> {
         let start = Instant::now();
         loop {
             match self.step(step) {
-                // it is not put on record with every single write when somebody wrote last
+                // who wrote is not put on record with every single write
                 Err(error)
-                    if error.to_string().contains(stranger)
+                    if error.to_string().contains(QUIET_GATE)
                         && start.elapsed() < self.quiet + PATIENCE =>
                 {
                     thread::sleep(Duration::from_millis(300));
