@@ -174,7 +174,7 @@ impl Place {
         Place {
             clients,
             done: KEYS,
-            database: database,
+            database,
         }
     }
 

@@ -58,8 +58,14 @@ fn every_phase_is_followed_and_acknowledged<D: Db, A: App<D>, O: App<D>>() {
         let health = lease.health();
         assert_eq!((health.acknowledged, health.lagging), (health.epoch, None));
         id += 1;
-        assert_eq!(A::insert(conn, id, &[7, u8::try_from(id).unwrap()]), Ok(1));
-        assert_eq!(A::find(conn, id), Ok(vec![7, u8::try_from(id).unwrap()]));
+        assert_eq!(
+            A::insert(conn, id, &[7, u8::try_from(id).expect("a small id")]),
+            Ok(1)
+        );
+        assert_eq!(
+            A::find(conn, id),
+            Ok(vec![7, u8::try_from(id).expect("a small id")])
+        );
         assert_eq!(A::ids(conn, &FIRST), Ok(vec![1]));
     };
     let step = advance::<D, O>;
