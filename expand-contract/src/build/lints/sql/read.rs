@@ -1,0 +1,565 @@
+//! A statement's operations, by its first words.
+
+use sqlparser::ast;
+use sqlparser::dialect::Dialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::op::{Name, Op, OpKind, Verb, Write};
+use super::words::Words;
+use super::{convert, Unread};
+use crate::build::finding::Position;
+use crate::build::lints::Database;
+
+/// How deep parentheses may nest; each level costs the parser a good deal of stack.
+const MAX_DEPTH: usize = 50;
+
+pub(super) struct Reader<'a> {
+    pub(super) tokens: &'a [TokenWithSpan],
+    pub(super) at: Position,
+    pub(super) database: Database,
+    pub(super) dialect: &'a dyn Dialect,
+    pub(super) ops: Vec<Op>,
+    pub(super) unread: Vec<Unread>,
+}
+
+/// Statements that are none of the rules' business.
+const OTHERS: &[&str] = &[
+    "ANALYZE",
+    "ATTACH",
+    "CALL",
+    "CHECKPOINT",
+    "CLOSE",
+    "COMMENT",
+    "COPY",
+    "DEALLOCATE",
+    "DECLARE",
+    "DETACH",
+    "DISCARD",
+    "DO",
+    "EXECUTE",
+    "EXPLAIN",
+    "FETCH",
+    "FLUSH",
+    "GRANT",
+    "HANDLER",
+    "IMPORT",
+    "LISTEN",
+    "LOAD",
+    "LOCK",
+    "NOTIFY",
+    "PREPARE",
+    "REASSIGN",
+    "RELEASE",
+    "RESET",
+    "REVOKE",
+    "SAVEPOINT",
+    "SECURITY",
+    "SELECT",
+    "SHOW",
+    "TABLE",
+    "UNLISTEN",
+    "UNLOCK",
+    "USE",
+    "VALUES",
+];
+
+impl<'a> Reader<'a> {
+    pub(super) fn words(&self) -> Words<'a> {
+        Words::new(self.tokens, self.database)
+    }
+
+    pub(super) fn push(&mut self, kind: OpKind) {
+        self.push_at(self.at, kind);
+    }
+
+    pub(super) fn push_at(&mut self, at: Position, kind: OpKind) {
+        self.ops.push(Op { at, kind });
+    }
+
+    /// Whether the parser is not asked, so that length does not matter.
+    pub(super) fn is_read_from_words(&self) -> bool {
+        let words = self.words();
+        match words.word().as_deref() {
+            Some("CREATE") => words.declares_a_body(),
+            Some("ALTER") => false,
+            _ => true,
+        }
+    }
+
+    pub(super) fn read(&mut self) {
+        let mut words = self.words();
+        // psql prints what a `\` says; a server that gets it fails
+        let Some(first) = words.take_word() else {
+            return match words.peek() {
+                // `(SELECT …) UNION …`
+                Some(Token::LParen) => self.push(OpKind::Other),
+                _ => self.not_understood("no statement begins like this"),
+            };
+        };
+        match first.as_str() {
+            "ALTER" => self.alter(words),
+            "CREATE" => self.create(words),
+            "DROP" => self.drop(words),
+            "UPDATE" | "DELETE" | "INSERT" | "REPLACE" | "MERGE" | "WITH" => {
+                self.write(self.words())
+            }
+            "TRUNCATE" => self.truncate(words),
+            "SET" => self.set(words),
+            "SELECT" | "PERFORM" if words.mentions("SET_CONFIG") => self.set_config(words),
+            "PRAGMA" => {
+                let name = words.name().map_or(String::new(), |name| name.text);
+                self.push(OpKind::Pragma {
+                    name: name.to_ascii_lowercase(),
+                });
+            }
+            "BEGIN" | "START" => self.push(OpKind::Begin),
+            "COMMIT" | "END" => self.push(OpKind::Commit),
+            "ROLLBACK" | "ABORT" if words.has("TO") => self.push(OpKind::Other),
+            "ROLLBACK" | "ABORT" => self.push(OpKind::Rollback),
+            "REINDEX" => {
+                let concurrently = words.mentions("CONCURRENTLY");
+                self.push(OpKind::Reindex { concurrently });
+            }
+            "VACUUM" => {
+                let full = words.mentions("FULL");
+                self.push(OpKind::Vacuum { full });
+            }
+            "CLUSTER" => self.push(OpKind::Cluster),
+            "OPTIMIZE" => {
+                words.eat("NO_WRITE_TO_BINLOG");
+                words.eat("LOCAL");
+                words.eat("TABLE");
+                let table = words.name();
+                self.push(OpKind::OptimizeTable { table });
+            }
+            "REFRESH" if words.eat("MATERIALIZED VIEW") => {
+                let concurrently = words.eat("CONCURRENTLY");
+                match words.name() {
+                    Some(view) => self.push(OpKind::RefreshMaterializedView { view, concurrently }),
+                    None => self.not_understood("a name is missing"),
+                }
+            }
+            "RENAME" if self.database == Database::Mysql && words.eat("TABLE") => {
+                for pair in words.split_at_commas() {
+                    let mut words = Words::new(pair, self.database);
+                    match (words.name(), words.eat("TO"), words.name()) {
+                        (Some(table), true, Some(to)) => {
+                            self.push(OpKind::RenameTable { table, to })
+                        }
+                        _ => self.not_understood("expected `old TO new`"),
+                    }
+                }
+            }
+            other if OTHERS.contains(&other) => self.push(OpKind::Other),
+            other => {
+                let why = format!("no statement begins with `{other}`");
+                self.not_understood(&why);
+            }
+        }
+    }
+
+    pub(super) fn not_understood(&mut self, why: &str) {
+        self.unread.push(Unread {
+            at: self.at,
+            why: why.to_string(),
+        });
+    }
+
+    /// Asks the parser.
+    pub(super) fn parse(&self, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement, Unread> {
+        let start = tokens.first().map_or(self.at, |t| t.span.start.into());
+        let last = tokens.last().map(|t| Position::from(t.span.start));
+        let mut parser = Parser::new(self.dialect)
+            .with_recursion_limit(MAX_DEPTH)
+            .with_tokens_with_locations(tokens);
+        let parsed = parser.parse_statement().and_then(|statement| {
+            parser.expect_token(&Token::EOF)?;
+            Ok(statement)
+        });
+        parsed.map_err(|error| match error {
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => {
+                let (why, at) = split_message(&message);
+                let at = at.or(last).unwrap_or(start);
+                Unread { at, why }
+            }
+            ParserError::RecursionLimitExceeded => Unread {
+                at: start,
+                why: format!("more than {MAX_DEPTH} levels deep"),
+            },
+        })
+    }
+
+    fn create(&mut self, mut words: Words<'a>) {
+        let or_replace = words.eat("OR REPLACE");
+        if words.declares_trigger_or_routine() {
+            return self.create_other(words, or_replace);
+        }
+        let mut ahead = words;
+        for word in ["GLOBAL", "LOCAL", "TEMP", "TEMPORARY", "UNLOGGED"] {
+            ahead.eat(word);
+        }
+        if ahead.eat("TABLE") {
+            return self.create_table(ahead);
+        }
+        let mut ahead = words;
+        for word in ["UNIQUE", "FULLTEXT", "SPATIAL"] {
+            ahead.eat(word);
+        }
+        if ahead.eat("INDEX") {
+            return self.create_index(ahead);
+        }
+        if words.eat("TYPE") {
+            return self.create_type(words);
+        }
+        if words.eat("DOMAIN") {
+            let has_check = words.has("CHECK") || words.has("NOT NULL");
+            return match words.name() {
+                Some(name) => self.push(OpKind::CreateDomain { name, has_check }),
+                None => self.not_understood("a name is missing"),
+            };
+        }
+        self.create_other(words, or_replace);
+    }
+
+    fn create_table(&mut self, mut behind: Words<'a>) {
+        let read = self
+            .parse(self.tokens.to_vec())
+            .map(|statement| convert::create_table(&statement, self.database));
+        match read {
+            Ok(Some(table)) => self.push(OpKind::CreateTable(table)),
+            Ok(None) => self.not_understood("not the statement it looks like"),
+            Err(unread) => {
+                // `LIKE … INCLUDING`, and whatever else the parser has not learnt: the name is enough to know it is new.
+                let if_not_exists = behind.eat("IF NOT EXISTS");
+                let is_copy = self.words().mentions("LIKE");
+                if let Some(table) = behind.name() {
+                    self.push(OpKind::CreateTable(super::op::CreateTable {
+                        table,
+                        columns: Vec::new(),
+                        constraints: Vec::new(),
+                        if_not_exists,
+                        temporary: false,
+                        partition_of: None,
+                    }));
+                }
+                if !is_copy {
+                    self.unread.push(unread);
+                }
+            }
+        }
+    }
+
+    fn create_index(&mut self, mut words: Words<'a>) {
+        let concurrently = words.eat("CONCURRENTLY");
+        let if_not_exists = words.eat("IF NOT EXISTS");
+        let name = if words.word().as_deref() == Some("ON") {
+            None
+        } else {
+            words.name()
+        };
+        // The parser does not know `ON ONLY`: it is asked without the word.
+        let mut tokens = self.tokens.to_vec();
+        let mut behind = words;
+        // MySQL: `CREATE INDEX i USING BTREE ON t`
+        if behind.eat("USING") {
+            behind.skip();
+        }
+        let only = behind.eat("ON ONLY");
+        if only {
+            tokens.remove(behind.position() - 1);
+        }
+        match self.parse(tokens) {
+            Ok(statement) => match convert::create_index(&statement, self.database, only) {
+                Some(index) => self.push(OpKind::CreateIndex(index)),
+                None => self.not_understood("not the statement it looks like"),
+            },
+            Err(unread) => {
+                self.unread.push(unread);
+                if !only {
+                    behind.eat("ON");
+                }
+                if let Some(table) = behind.name() {
+                    self.push(OpKind::CreateIndex(super::op::CreateIndex {
+                        name,
+                        table,
+                        columns: 1,
+                        unique: self.words().mentions("UNIQUE INDEX"),
+                        concurrently,
+                        if_not_exists,
+                        only,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn create_type(&mut self, mut words: Words<'a>) {
+        let name = words.name();
+        self.push(OpKind::Create {
+            object: "TYPE".into(),
+            name,
+            repeatable: false,
+        });
+    }
+
+    fn create_other(&mut self, words: Words<'a>, or_replace: bool) {
+        let mut words = words;
+        let mut object = String::new();
+        for _ in 0..12 {
+            let Some(word) = words.take_word() else {
+                if words.is_at_end() {
+                    break;
+                }
+                words.skip();
+                continue;
+            };
+            object = word;
+            match object.as_str() {
+                "TRIGGER" | "FUNCTION" | "PROCEDURE" | "EVENT" | "VIEW" | "EXTENSION"
+                | "SEQUENCE" | "SCHEMA" | "DATABASE" | "TYPE" | "POLICY" | "RULE" | "ROLE"
+                | "USER" | "AGGREGATE" | "OPERATOR" | "CAST" | "COLLATION" | "CONVERSION"
+                | "LANGUAGE" | "PUBLICATION" | "SUBSCRIPTION" | "SERVER" | "STATISTICS"
+                | "TRANSFORM" | "TABLE" | "TABLESPACE" | "GROUP" | "ACCESS" | "EVENTS"
+                | "CONFIGURATION" | "DICTIONARY" | "MAPPING" | "WRAPPER" => break,
+                _ => {}
+            }
+        }
+        let repeatable = words.eat("IF NOT EXISTS") || or_replace;
+        let name = words.name();
+        self.push(OpKind::Create {
+            object,
+            name,
+            repeatable,
+        });
+    }
+
+    fn drop(&mut self, mut words: Words<'a>) {
+        words.eat("TEMPORARY");
+        let mut object = words.take_word().unwrap_or_default();
+        if object == "MATERIALIZED" {
+            words.eat("VIEW");
+            object = "MATERIALIZED VIEW".into();
+        } else if matches!(
+            object.as_str(),
+            "FOREIGN" | "TEXT" | "EVENT" | "USER" | "ACCESS"
+        ) {
+            while let Some(word) = words.word() {
+                if !matches!(
+                    word.as_str(),
+                    "TABLE"
+                        | "DATA"
+                        | "WRAPPER"
+                        | "SEARCH"
+                        | "CONFIGURATION"
+                        | "DICTIONARY"
+                        | "PARSER"
+                        | "TEMPLATE"
+                        | "TRIGGER"
+                        | "MAPPING"
+                        | "METHOD"
+                ) {
+                    break;
+                }
+                words.skip();
+                object = format!("{object} {word}");
+            }
+        }
+        let concurrently = words.eat("CONCURRENTLY");
+        let if_exists = words.eat("IF EXISTS");
+        let cascade = words.has("CASCADE");
+        let mut any = false;
+        for part in words.split_at_commas() {
+            let mut words = Words::new(part, self.database);
+            let at = words.at();
+            let Some(name) = words.name() else { continue };
+            any = true;
+            let kind = match object.as_str() {
+                "TABLE" => OpKind::DropTable {
+                    table: name,
+                    cascade,
+                    if_exists,
+                },
+                "INDEX" => OpKind::DropIndex {
+                    name,
+                    table: if words.eat("ON") { words.name() } else { None },
+                    concurrently,
+                    if_exists,
+                    cascade,
+                },
+                _ => OpKind::Drop {
+                    object: object.clone(),
+                    name: Some(name),
+                    cascade,
+                    if_exists,
+                },
+            };
+            self.push_at(at, kind);
+        }
+        if !any {
+            match object.as_str() {
+                "TABLE" | "INDEX" | "" => self.not_understood("a name is missing"),
+                _ => self.push(OpKind::Drop {
+                    object,
+                    name: None,
+                    cascade,
+                    if_exists,
+                }),
+            }
+        }
+    }
+
+    fn truncate(&mut self, mut words: Words<'a>) {
+        words.eat("TABLE");
+        let cascade = words.has("CASCADE");
+        for part in words.split_at_commas() {
+            let mut words = Words::new(part, self.database);
+            words.eat("ONLY");
+            match words.name() {
+                Some(table) => self.push(OpKind::Truncate { table, cascade }),
+                None => self.not_understood("a name is missing"),
+            }
+        }
+    }
+
+    fn set(&mut self, mut words: Words<'a>) {
+        let mut local = false;
+        while let Some(word) = words.word() {
+            match word.as_str() {
+                "LOCAL" => local = true,
+                "SESSION" | "GLOBAL" => {}
+                _ => break,
+            }
+            words.skip();
+        }
+        let Some(name) = words.name() else {
+            return self.push(OpKind::Other); // `SET @@session.x`, `SET @x`
+        };
+        if !words.eat("TO") {
+            words.eat_token(&Token::Eq);
+        }
+        let value = words.peek().map_or(String::new(), ToString::to_string);
+        self.push(OpKind::Set {
+            name: name.text.to_ascii_lowercase(),
+            value: value.trim_matches('\'').to_string(),
+            local,
+        });
+    }
+
+    /// `SELECT set_config('lock_timeout', '5s', true)`.
+    fn set_config(&mut self, mut words: Words<'a>) {
+        let mut strings = Vec::new();
+        let local = words.mentions("TRUE");
+        while !words.is_at_end() {
+            if let Some(Token::SingleQuotedString(text)) = words.peek() {
+                strings.push(text.clone());
+            }
+            words.skip();
+        }
+        match strings.as_slice() {
+            [name, value, ..] => self.push(OpKind::Set {
+                name: name.to_ascii_lowercase(),
+                value: value.clone(),
+                local,
+            }),
+            _ => self.push(OpKind::Other),
+        }
+    }
+
+    /// `INSERT`, `UPDATE`, `DELETE`, `MERGE`, with or without a `WITH` before it.
+    fn write(&mut self, mut words: Words<'a>) {
+        let mut depth = 0usize;
+        while !words.is_at_end() {
+            let at = words.at();
+            match words.peek() {
+                Some(Token::LParen) => depth += 1,
+                Some(Token::RParen) => depth = depth.saturating_sub(1),
+                _ => {
+                    let verb = match words.word().as_deref() {
+                        Some("INSERT" | "REPLACE") => Some(Verb::Insert),
+                        Some("UPDATE") => Some(Verb::Update),
+                        Some("DELETE") => Some(Verb::Delete),
+                        Some("MERGE") => Some(Verb::Merge),
+                        Some("SELECT" | "VALUES") if depth == 0 => break,
+                        _ => None,
+                    };
+                    if let Some(verb) = verb {
+                        words.skip();
+                        if let Some(write) = write(verb, words) {
+                            self.push_at(at, OpKind::Write(write));
+                        }
+                        if depth == 0 {
+                            return;
+                        }
+                    }
+                }
+            }
+            words.skip();
+        }
+        if self.ops.is_empty() {
+            self.push(OpKind::Other);
+        }
+    }
+}
+
+fn write(verb: Verb, mut words: Words<'_>) -> Option<Write> {
+    // OR IGNORE, LOW_PRIORITY, INTO, FROM, ONLY, …
+    if words.eat("OR") {
+        words.skip();
+    }
+    while let Some(word) = words.word() {
+        match word.as_str() {
+            "LOW_PRIORITY" | "DELAYED" | "HIGH_PRIORITY" | "IGNORE" | "QUICK" | "INTO" | "FROM"
+            | "ONLY" => words.skip(),
+            _ => break,
+        }
+    }
+    let table: Name = words.name()?;
+    let is_bounded = match verb {
+        // a query in its place copies rows; `INSERT … VALUES ((SELECT …))` does not
+        Verb::Insert => !(words.has("SELECT") || words.has("TABLE") || words.has("WITH")),
+        Verb::Update | Verb::Delete => words.has("WHERE") || words.has("LIMIT"),
+        Verb::Merge => true,
+    };
+    Some(Write {
+        verb,
+        table,
+        is_bounded,
+    })
+}
+
+/// The parser writes where it stopped behind its message.
+fn split_message(message: &str) -> (String, Option<Position>) {
+    let number = |text: &str| {
+        let digits: String = text
+            .trim()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse::<usize>().ok().filter(|n| *n > 0)
+    };
+    let Some((text, place)) = message.rsplit_once(" at Line: ") else {
+        return (message.to_string(), None);
+    };
+    let position = place.split_once(", Column: ").and_then(|(line, column)| {
+        Some(Position {
+            line: number(line)?,
+            column: number(column)?,
+        })
+    });
+    (text.to_string(), position)
+}
+
+impl<'a> Words<'a> {
+    /// `CREATE` is behind: is it a routine or a trigger?
+    fn declares_trigger_or_routine(mut self) -> bool {
+        for _ in 0..12 {
+            match self.word().as_deref() {
+                Some("TRIGGER" | "FUNCTION" | "PROCEDURE" | "EVENT") => return true,
+                Some("TABLE" | "INDEX" | "VIEW" | "TYPE" | "SCHEMA" | "DOMAIN") => return false,
+                _ => self.skip(),
+            }
+        }
+        false
+    }
+}

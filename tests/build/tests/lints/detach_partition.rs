@@ -1,0 +1,15 @@
+use crate::support::Case;
+
+const RULE: &str = "detach-partition";
+
+#[test]
+fn blocking() {
+    Case::postgres("ALTER TABLE t DETACH PARTITION p;").finds(RULE, &[(1, 15)]);
+}
+
+#[test]
+fn concurrently() {
+    Case::postgres("ALTER TABLE t DETACH PARTITION p CONCURRENTLY;")
+        .without_transaction()
+        .is_fine(RULE);
+}

@@ -1,0 +1,25 @@
+use crate::support::Case;
+
+const RULE: &str = "foreign-key";
+
+#[test]
+fn at_once() {
+    Case::postgres("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);")
+        .finds(RULE, &[(1, 15)]);
+}
+
+#[test]
+fn with_the_column() {
+    Case::postgres("ALTER TABLE t ADD COLUMN a int REFERENCES u;").finds(RULE, &[(1, 15)]);
+}
+
+#[test]
+fn in_two_steps() {
+    Case::postgres("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID;")
+        .is_fine(RULE);
+}
+
+#[test]
+fn a_new_table() {
+    Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a int REFERENCES u (id));").is_fine(RULE);
+}

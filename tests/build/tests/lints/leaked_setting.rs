@@ -1,0 +1,18 @@
+use crate::support::Case;
+
+const RULE: &str = "leaked-setting";
+
+#[test]
+fn leaks() {
+    Case::postgres("SET lock_timeout = '1s';").finds(RULE, &[(1, 1)]);
+}
+
+#[test]
+fn local() {
+    Case::postgres("SET LOCAL lock_timeout = '1s';").is_fine(RULE);
+}
+
+#[test]
+fn set_back() {
+    Case::postgres("SET search_path = a;\nSET search_path = public;").finds(RULE, &[(2, 1)]);
+}

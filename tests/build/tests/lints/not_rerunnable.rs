@@ -1,0 +1,48 @@
+use crate::support::Case;
+
+const RULE: &str = "not-rerunnable";
+
+#[test]
+fn sqlite() {
+    Case::sqlite("CREATE TABLE a (id INTEGER PRIMARY KEY);\nCREATE INDEX i ON a (id);")
+        .without_transaction()
+        .finds(RULE, &[(1, 1), (2, 1)]);
+}
+
+#[test]
+fn sqlite_in_a_transaction_of_its_own() {
+    Case::sqlite(
+        "PRAGMA foreign_keys = OFF; BEGIN; CREATE TABLE a (id INTEGER PRIMARY KEY); COMMIT;",
+    )
+    .without_transaction()
+    .is_fine(RULE);
+}
+
+#[test]
+fn sqlite_repeatable() {
+    Case::sqlite("CREATE TABLE IF NOT EXISTS a (id INTEGER PRIMARY KEY); CREATE INDEX IF NOT EXISTS i ON a (id);").without_transaction().is_fine(RULE);
+}
+
+#[test]
+fn mysql_commits_each() {
+    Case::mysql("CREATE TABLE a (id INT PRIMARY KEY);\nCREATE TABLE b (id INT PRIMARY KEY);")
+        .finds(RULE, &[(1, 1), (2, 1)]);
+}
+
+#[test]
+fn mysql_one() {
+    Case::mysql("CREATE TABLE a (id INT PRIMARY KEY);").is_fine(RULE);
+}
+
+#[test]
+fn postgres_in_diesels_transaction() {
+    Case::postgres("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);")
+        .is_fine(RULE);
+}
+
+#[test]
+fn postgres_sends_all_at_once() {
+    Case::postgres("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);")
+        .without_transaction()
+        .is_fine(RULE);
+}

@@ -1,0 +1,116 @@
+use crate::support::Case;
+
+const RULE: &str = "not-understood";
+
+#[track_caller]
+fn found(case: Case) -> Vec<(usize, usize, String)> {
+    let findings = case.report().findings;
+    let of_rule = findings.into_iter().filter(|finding| finding.rule == RULE);
+    of_rule
+        .map(|finding| (finding.at.line, finding.at.column, finding.message))
+        .collect()
+}
+
+#[test]
+fn no_statement() {
+    let found = found(Case::postgres("SELECT 1;\n  FROBNICATE users;\n"));
+    assert_eq!(
+        found,
+        [(
+            2,
+            3,
+            "not understood: no statement begins with `FROBNICATE`".to_string()
+        )]
+    );
+}
+
+/// The place is where the parser stopped, and the statements behind it are still looked at.
+#[test]
+fn a_slip_costs_no_other_statement() {
+    let case = Case::postgres("CREATE TABLE t (\n  id int PRIMARY KEY\n  a int\n);\nDROP TABLE u;");
+    let report = case.report();
+    let of_rule: Vec<_> = report
+        .findings
+        .iter()
+        .map(|f| (f.rule, f.at.line, f.at.column))
+        .collect();
+    assert_eq!(
+        of_rule,
+        [
+            (RULE, 3, 3),
+            ("drop-table", 5, 12),
+            ("missing-lock-timeout", 5, 12)
+        ]
+    );
+}
+
+#[test]
+fn an_open_string() {
+    let found = found(Case::postgres("SELECT 1;\nUPDATE t SET a = 'open;\n"));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, 2);
+    assert!(
+        found[0].2.contains("nothing behind it was looked at"),
+        "{}",
+        found[0].2
+    );
+}
+
+/// An action that the parser does not know hides none of its neighbours.
+#[test]
+fn one_action_of_several() {
+    let case = Case::postgres("ALTER TABLE t FROBNICATE a, DROP COLUMN b;");
+    let rules = case.rules();
+    assert!(
+        rules.contains(&RULE) && rules.contains(&"drop-column"),
+        "{rules:?}"
+    );
+}
+
+#[test]
+fn deep_parentheses() {
+    let deep = format!(
+        "CREATE TABLE t (a int DEFAULT {}1{});",
+        "(".repeat(5_000),
+        ")".repeat(5_000)
+    );
+    let found = found(Case::postgres(&deep));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].2.contains("levels deep"), "{found:?}");
+}
+
+#[test]
+fn long_chains() {
+    let long = format!("CREATE TABLE t (a int DEFAULT 1{});", " + 1".repeat(9_000));
+    assert!(found(Case::postgres(&long)).is_empty());
+    let longer = format!("CREATE TABLE t (a int DEFAULT 1{});", " + 1".repeat(90_000));
+    let found = found(Case::postgres(&longer));
+    assert!(found[0].2.contains("more than 20000 words"), "{found:?}");
+}
+
+/// Rows of data are not the parser's.
+#[test]
+fn many_rows() {
+    let rows = format!("INSERT INTO t (a) VALUES (1){};", ", (2)".repeat(60_000));
+    assert!(found(Case::postgres(&rows)).is_empty());
+}
+
+#[test]
+fn what_the_parser_does_not_know_but_the_rules_do() {
+    for sql in [
+        "CREATE TABLE t (LIKE u INCLUDING ALL);",
+        "CREATE INDEX i ON ONLY t (a);",
+        "ALTER TABLE t ALTER COLUMN a SET STORAGE EXTERNAL, SET (fillfactor = 70), OWNER TO me;",
+        "SET LOCAL lock_timeout = 5s;",
+        "DO $$ BEGIN RAISE NOTICE ';'; END $$;",
+        "COMMENT ON TABLE t IS 'it''s;'; GRANT SELECT ON t TO me;",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;",
+        "CREATE POLICY p ON t USING (true); ALTER TABLE t ENABLE ROW LEVEL SECURITY;",
+        "(SELECT 1) UNION (SELECT 2);",
+        ";;",
+        "",
+        "-- nothing\n/* at /* all */ */",
+    ] {
+        assert_eq!(found(Case::postgres(sql)), [], "{sql}");
+    }
+}

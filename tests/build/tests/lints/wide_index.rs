@@ -1,0 +1,19 @@
+use crate::support::Case;
+
+const RULE: &str = "wide-index";
+
+#[test]
+fn wide() {
+    Case::postgres("CREATE TABLE t (a int PRIMARY KEY); CREATE INDEX i ON t (a, b, c, d);")
+        .finds(RULE, &[(1, 37)]);
+}
+
+#[test]
+fn covering() {
+    Case::postgres("CREATE INDEX CONCURRENTLY i ON t (a, b, c) INCLUDE (d);").is_fine(RULE);
+}
+
+#[test]
+fn unique_ones_mean_it() {
+    Case::postgres("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a, b, c, d);").is_fine(RULE);
+}
