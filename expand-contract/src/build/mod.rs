@@ -1,14 +1,22 @@
-//! For build scripts: lints of a project's own SQL migrations, and the models read from source.
+//! For build scripts: a project's models and its SQL migrations, checked before anything runs.
 //!
-//! Nothing here connects to a database, and no C library is needed: a build script depends on this crate with
-//! `default-features = false, features = ["build"]`.
+//! [`Build`] is the one call. It reads files and nothing else: no database, no network, and no C library. A build script
+//! depends on this crate with `default-features = false, features = ["build"]`.
+//!
+//! - [`Models`] reads the models from source, with the parser and the checks of the derives.
+//! - [`Lints`] reads the migrations of Diesel's layout and says what would hurt, see [`lint_rules`].
+//! - [`InUse`] is what the second learns from the first, as data.
 
 mod finding;
 mod lints;
+mod models;
+mod script;
 mod source;
 
 pub use finding::{Finding, Level, Position, Report};
 pub use lints::{databases_of, rules, Database, InUse, Lints, Reader};
+pub use models::{Declared, DeclaredChange, Models, ModelsFound};
+pub use script::Build;
 
 /// The list of the lints' rules.
 #[doc = include_str!("../../docs/lints.md")]

@@ -46,10 +46,9 @@ impl fmt::Display for Database {
     }
 }
 
-/// The parser's trees are dropped by recursion, one frame for each link of a chain like `1 + 1 + …`.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
-/// Where the system does not give that much address space.
-const SMALL_STACK_BYTES: usize = 16 * 1024 * 1024;
+/// Enough for both parsers at their limits in an unoptimized build: they call themselves for what is nested, and their trees
+/// end by recursion, one frame for each link of a chain like `1 + 1 + …`. Only what is touched takes memory.
+pub(crate) const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 /// A check of a folder of migrations.
 ///
@@ -114,17 +113,24 @@ impl Lints {
         self
     }
 
+    /// Adds what models read.
+    pub(crate) fn also_in_use(mut self, models: &super::models::ModelsFound) -> Self {
+        let found = models.in_use(self.database);
+        match &mut self.in_use {
+            Some(in_use) => in_use.merge(found),
+            None => self.in_use = Some(found),
+        }
+        self
+    }
+
     /// Reads the migrations and applies every rule.
     pub fn check(&self) -> Report {
-        let run = |bytes: usize| {
-            thread::scope(|scope| {
-                let run = thread::Builder::new()
-                    .stack_size(bytes)
-                    .spawn_scoped(scope, || self.run());
-                run.map(|thread| thread.join())
-            })
-        };
-        match run(STACK_BYTES).or_else(|_| run(SMALL_STACK_BYTES)) {
+        let joined = thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK_BYTES);
+            let thread = thread.spawn_scoped(scope, || self.run());
+            thread.map(thread::ScopedJoinHandle::join)
+        });
+        match joined {
             Ok(Ok(report)) => report,
             Ok(Err(_)) | Err(_) => Report {
                 findings: vec![self.about_the_folder("the migrations could not be looked at")],

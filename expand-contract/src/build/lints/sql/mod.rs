@@ -83,7 +83,13 @@ pub(crate) fn read(text: &str, database: Database) -> Script {
     }));
     match cut {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => script.broken = Some((error.location.into(), error.message)),
+        // What is never closed begins behind the last token; the tokenizer itself names the end of the file.
+        Ok(Err(error)) => {
+            let at = tokens
+                .last()
+                .map_or(Position::START, |token| token.span.end.into());
+            script.broken = Some((at, error.message));
+        }
         Err(_) => script.broken = Some((Position::START, "the tokenizer gave up".into())),
     }
     script.comments = comments(&tokens);
