@@ -1,6 +1,6 @@
 //! How long the lints take over a real project's size: 1,000 migrations, made up, with what projects write.
 //!
-//! `cargo bench -p tests-build`, optimized; a build script of a debug build is not: `cargo test -p tests-build --benches`.
+//! `cargo bench -p tests-build` optimized; as a build script has it, which is not: `cargo test -p tests-build --bench corpus`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;

@@ -16,3 +16,11 @@ fn local() {
 fn set_back() {
     Case::postgres("SET search_path = a;\nSET search_path = public;").finds(RULE, &[(2, 1)]);
 }
+
+#[test]
+fn given_back() {
+    Case::postgres(
+        "SET search_path = a;\nRESET search_path;\nSET work_mem = '1GB';\nSET work_mem TO DEFAULT;",
+    )
+    .is_fine(RULE);
+}

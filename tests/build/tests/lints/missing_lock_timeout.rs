@@ -53,3 +53,13 @@ fn a_new_table() {
 fn what_takes_no_such_lock() {
     Case::postgres("ALTER TABLE t VALIDATE CONSTRAINT c;").is_fine(RULE);
 }
+
+#[test]
+fn an_index_of_mysql() {
+    Case::mysql("DROP INDEX i ON t;").finds(RULE, &[(1, 12)]);
+}
+
+#[test]
+fn given_back_too_early() {
+    Case::postgres("RESET lock_timeout;\nALTER TABLE t ADD COLUMN a int;").finds(RULE, &[(2, 15)]);
+}

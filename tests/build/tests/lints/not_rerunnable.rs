@@ -46,3 +46,19 @@ fn postgres_sends_all_at_once() {
         .without_transaction()
         .is_fine(RULE);
 }
+
+#[test]
+fn what_else_is_made_and_dropped() {
+    Case::sqlite("CREATE VIEW v AS SELECT 1;\nDROP TRIGGER x;\nCREATE TRIGGER IF NOT EXISTS y AFTER INSERT ON t BEGIN SELECT 1; END;\nDROP VIEW IF EXISTS w;")
+        .without_transaction()
+        .finds(RULE, &[(1, 1), (2, 14)]);
+}
+
+#[test]
+fn postgres_behind_its_own_commit() {
+    Case::postgres(
+        "BEGIN; COMMIT; ALTER TYPE mood ADD VALUE 'ok';\nALTER TABLE t DROP CONSTRAINT c;",
+    )
+    .without_transaction()
+    .finds(RULE, &[(1, 16), (2, 15)]);
+}

@@ -17,3 +17,8 @@ fn covering() {
 fn unique_ones_mean_it() {
     Case::postgres("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a, b, c, d);").is_fine(RULE);
 }
+
+#[test]
+fn mysql_adds_it_to_the_table() {
+    Case::mysql("ALTER TABLE t ADD INDEX i (a, b, c, d);").finds(RULE, &[(1, 15)]);
+}

@@ -26,7 +26,7 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
     }
     // One report for a script: one line at its top answers all.
     let is_answered = cx.before().iter().any(|earlier| {
-        matches!(&earlier.kind, OpKind::Set { name: set, value, .. } if set == name && value != "0" && value != "0s")
+        matches!(&earlier.kind, OpKind::Set { name: set, value, .. } if set == name && !matches!(value.as_str(), "0" | "0s" | "default"))
             || locks(earlier)
     });
     if !is_answered {

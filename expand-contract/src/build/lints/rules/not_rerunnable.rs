@@ -49,6 +49,27 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
         OpKind::AddColumn { column, .. } if cx.database == Database::Mysql => {
             format!("ADD COLUMN {}", column.name.text)
         }
+        OpKind::AddEnumValue {
+            enumeration,
+            if_not_exists: false,
+            ..
+        } => format!("ADD VALUE to {}", enumeration.text),
+        OpKind::DropConstraint {
+            name,
+            if_exists: false,
+            ..
+        } => format!("DROP CONSTRAINT {}", name.text),
+        OpKind::Create {
+            object,
+            name: Some(name),
+            repeatable: false,
+        } => format!("CREATE {object} {}", name.text),
+        OpKind::Drop {
+            object,
+            name: Some(name),
+            if_exists: false,
+            ..
+        } => format!("DROP {object} {}", name.text),
         _ => return,
     };
     found.say(

@@ -12,16 +12,21 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(op: &Op, _cx: &Context<'_>, found: &mut Found) {
-    let OpKind::CreateIndex(index) = &op.kind else {
-        return;
+    let (columns, table) = match &op.kind {
+        OpKind::CreateIndex(index) if !index.unique => (index.columns, &index.table),
+        OpKind::AddConstraint {
+            table,
+            constraint:
+                Constraint {
+                    kind: ConstraintKind::Index { columns },
+                    ..
+                },
+            ..
+        } => (*columns, table),
+        _ => return,
     };
-    if index.columns > 3 && !index.unique {
-        found.say(
-            op.at,
-            format!(
-                "an index of {} columns on `{}`",
-                index.columns, index.table.text
-            ),
-        );
+    if columns > 3 {
+        let message = format!("an index of {columns} columns on `{}`", table.text);
+        found.say(op.at, message);
     }
 }

@@ -233,9 +233,6 @@ impl<'a> Reader<'a> {
                         using: using.as_ref().map(ToString::to_string),
                         not_null: None,
                     },
-                    AlterColumnOperation::AddGenerated { .. } => {
-                        OpKind::AddIdentity { table, column }
-                    }
                     _ => other(Alter::Other),
                 }
             }

@@ -70,10 +70,6 @@ pub(crate) enum OpKind {
         table: Name,
         column: Name,
     },
-    AddIdentity {
-        table: Name,
-        column: Name,
-    },
     AddConstraint {
         table: Name,
         constraint: Constraint,
@@ -309,7 +305,6 @@ impl Op {
             | OpKind::ChangeType { table, .. }
             | OpKind::SetNotNull { table, .. }
             | OpKind::DropNotNull { table, .. }
-            | OpKind::AddIdentity { table, .. }
             | OpKind::AddConstraint { table, .. }
             | OpKind::ValidateConstraint { table, .. }
             | OpKind::DropConstraint { table, .. }
@@ -329,6 +324,8 @@ impl Op {
             // shares the table with writers
             | OpKind::ValidateConstraint { .. } => None,
             OpKind::DropTable { table, .. } | OpKind::Truncate { table, .. } => Some(table),
+            // PostgreSQL's does not say whose it is
+            OpKind::DropIndex { table, .. } => table.as_ref(),
             OpKind::CreateIndex(index) if !index.concurrently => Some(&index.table),
             _ => self.altered_table(),
         }

@@ -51,7 +51,6 @@ const OTHERS: &[&str] = &[
     "PREPARE",
     "REASSIGN",
     "RELEASE",
-    "RESET",
     "REVOKE",
     "SAVEPOINT",
     "SECURITY",
@@ -107,6 +106,14 @@ impl<'a> Reader<'a> {
             "TRUNCATE" => self.truncate(words),
             "SET" => self.set(words),
             "SELECT" | "PERFORM" if words.mentions("SET_CONFIG") => self.set_config(words),
+            "RESET" => {
+                let name = words.name().map_or(String::new(), |name| name.text);
+                self.push(OpKind::Set {
+                    name: name.to_ascii_lowercase(),
+                    value: "default".into(),
+                    local: true,
+                });
+            }
             "PRAGMA" => {
                 let name = words.name().map_or(String::new(), |name| name.text);
                 self.push(OpKind::Pragma {
@@ -439,10 +446,12 @@ impl<'a> Reader<'a> {
             words.eat_token(&Token::Eq);
         }
         let value = words.peek().map_or(String::new(), ToString::to_string);
+        let value = value.trim_matches('\'').to_ascii_lowercase();
         self.push(OpKind::Set {
             name: name.text.to_ascii_lowercase(),
-            value: value.trim_matches('\'').to_string(),
-            local,
+            // what is given back is not kept
+            local: local || value == "default",
+            value,
         });
     }
 
