@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use expand_contract_model::{names, Change, Migration, Model, Record, TableDecl, TableMigration};
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::{DeriveInput, ItemMacro};
 
 use super::annotated::Derive;
 use super::text;
 use crate::build::finding::{Finding, Level, Position, Report};
-use crate::build::lints::{Database, InUse, Reader};
 
 /// A migration as the source declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Declared {
     pub file: PathBuf,
     /// The struct's name, or the table's.
     pub at: Position,
+    /// Whether it is declared on the table, not on a struct.
+    pub on_table: bool,
 }
 
 /// A change of one column.
@@ -39,31 +41,57 @@ pub struct DeclaredChange {
     pub old_name: Option<String>,
     /// The intermediate column of a change that keeps its name.
     pub via: Option<String>,
-    /// Whether the type changes.
-    pub is_retype: bool,
+    /// The old column's Diesel type as it is written; `None` if the type stays.
+    pub retype_from: Option<String>,
     /// The field's or column's name.
     pub at: Position,
 }
 
 /// A `table!`.
 #[derive(Debug, Clone)]
-struct Table {
-    ident: String,
-    schema: Option<String>,
-    name: String,
-    /// Identifier, name, place.
-    columns: Vec<(String, String, Position)>,
-    file: PathBuf,
+pub(super) struct Table {
+    pub(super) ident: String,
+    pub(super) schema: Option<String>,
+    pub(super) name: String,
+    pub(super) columns: Vec<TableColumn>,
+    pub(super) file: PathBuf,
+    pub(super) at: Position,
+    /// The modules around it, from the root of what was read.
+    pub(super) module: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TableColumn {
+    pub(super) ident: String,
+    /// Its name in the database.
+    pub(super) name: String,
+    /// Its type as it is written.
+    pub(super) ty: String,
+    pub(super) at: Position,
 }
 
 /// A struct's columns.
 #[derive(Debug, Clone)]
-struct Structure {
-    name: String,
-    table: String,
-    columns: Vec<String>,
-    file: PathBuf,
-    at: Position,
+pub(super) struct Structure {
+    pub(super) name: String,
+    pub(super) table: TablePath,
+    pub(super) columns: Vec<String>,
+    pub(super) file: PathBuf,
+    pub(super) at: Position,
+}
+
+/// A table as a struct names it.
+#[derive(Debug, Clone)]
+pub(super) struct TablePath {
+    pub(super) segments: Vec<String>,
+    /// The modules around the struct.
+    pub(super) module: Vec<String>,
+}
+
+impl TablePath {
+    pub(super) fn ident(&self) -> &str {
+        self.segments.last().map_or("", String::as_str)
+    }
 }
 
 /// What the sources hold.
@@ -71,8 +99,12 @@ struct Structure {
 pub(super) struct Outcome {
     pub(super) report: Report,
     pub(super) declared: Vec<Declared>,
-    tables: Vec<Table>,
-    structures: Vec<Structure>,
+    /// The tables of `declared`, in its order.
+    pub(super) paths: Vec<TablePath>,
+    pub(super) tables: Vec<Table>,
+    pub(super) structures: Vec<Structure>,
+    /// The modules around what is being read.
+    pub(super) module: Vec<String>,
 }
 
 impl Outcome {
@@ -116,8 +148,14 @@ impl Outcome {
             match derive {
                 Derive::Migrate => match Model::parse(input) {
                     Ok(model) => {
-                        let table = last_of(model.record.table());
-                        self.migration(file, &table, model.record.ident.span(), &model.migration);
+                        let table = segments_of(model.record.table());
+                        self.migration(
+                            file,
+                            table,
+                            model.record.ident.span(),
+                            &model.migration,
+                            false,
+                        );
                         self.record(file, &model.record);
                     }
                     Err(rejected) => self.errors(file, rejected.error),
@@ -134,8 +172,8 @@ impl Outcome {
     pub(super) fn table_form(&mut self, file: &Path, args: TokenStream, below: TokenStream) {
         match TableMigration::parse(args, below) {
             Ok(read) => {
-                let table = names::text(&read.table.ident);
-                self.migration(file, &table, read.table.ident.span(), &read.migration);
+                let table = vec![names::text(&read.table.ident)];
+                self.migration(file, table, read.table.ident.span(), &read.migration, true);
                 self.add_table(file, &read.table);
             }
             Err(rejected) => self.errors(file, rejected.error),
@@ -150,13 +188,11 @@ impl Outcome {
     }
 
     fn add_table(&mut self, file: &Path, table: &TableDecl) {
-        let columns = table.columns.iter().map(|column| {
-            let ident = names::text(&column.ident);
-            (
-                ident,
-                column.sql_name.clone(),
-                text::start(column.ident.span()),
-            )
+        let columns = table.columns.iter().map(|column| TableColumn {
+            ident: names::text(&column.ident),
+            name: column.sql_name.clone(),
+            ty: written(&column.ty),
+            at: text::start(column.ident.span()),
         });
         self.tables.push(Table {
             ident: names::text(&table.ident),
@@ -164,7 +200,16 @@ impl Outcome {
             name: table.sql_name.clone(),
             columns: columns.collect(),
             file: file.to_path_buf(),
+            at: text::start(table.ident.span()),
+            module: self.module.clone(),
         });
+    }
+
+    fn path(&self, segments: Vec<String>) -> TablePath {
+        TablePath {
+            segments,
+            module: self.module.clone(),
+        }
     }
 
     fn record(&mut self, file: &Path, record: &Record) {
@@ -177,7 +222,7 @@ impl Outcome {
         for table in &record.tables {
             let structure = Structure {
                 name: names::text(&record.ident),
-                table: last_of(table),
+                table: self.path(segments_of(table)),
                 columns: columns.clone(),
                 file: file.to_path_buf(),
                 at: text::start(record.ident.span()),
@@ -189,108 +234,74 @@ impl Outcome {
     fn migration(
         &mut self,
         file: &Path,
-        table: &str,
+        table: Vec<String>,
         span: proc_macro2::Span,
         migration: &Migration,
+        on_table: bool,
     ) {
         let change = |change: &Change| DeclaredChange {
             column: names::text(&change.column),
             old_name: change.old_name.as_ref().map(syn::LitStr::value),
             via: change.via.clone(),
-            is_retype: change.retype_from.is_some(),
+            retype_from: change.retype_from.as_ref().map(written),
             at: text::start(change.span),
         };
         self.declared.push(Declared {
             id: migration.id.clone(),
             generation: migration.generation,
-            table: table.to_string(),
+            table: table.last().cloned().unwrap_or_default(),
             changes: migration.changes.iter().map(change).collect(),
             file: file.to_path_buf(),
             at: text::start(span),
+            on_table,
         });
+        let path = self.path(table);
+        self.paths.push(path);
     }
 
-    /// The same table may be declared for several databases: the first one with the identifier.
-    fn table_of(&self, ident: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.ident == ident)
-    }
-
-    pub(super) fn in_use(&self, database: Database) -> InUse {
-        let mut in_use = InUse::new(database);
-        for table in &self.tables {
-            for (ident, name, at) in &table.columns {
-                let by = format!("{}::{ident} at {}:{at}", table.ident, table.file.display());
-                in_use.read(
-                    table.schema.as_deref(),
-                    &table.name,
-                    name,
-                    Reader::Mapped(by),
-                );
-            }
+    /// The table that a struct means; `None` if it is elsewhere, or if it could be several.
+    pub(super) fn table_of(&self, path: &TablePath) -> Option<&Table> {
+        let of_name = self
+            .tables
+            .iter()
+            .filter(|table| table.ident == path.ident());
+        let mut candidates: Vec<&Table> = of_name.collect();
+        let named: Vec<&String> = path
+            .segments
+            .iter()
+            .rev()
+            .skip(1)
+            .take_while(|part| !matches!(part.as_str(), "crate" | "self" | "super"))
+            .collect();
+        let is_named = |table: &&&Table| {
+            let modules = table.module.iter().rev();
+            table.module.len() >= named.len() && modules.zip(&named).all(|(a, b)| a == *b)
+        };
+        // A table may come by `use` from where its path does not say.
+        if candidates.iter().any(|table| is_named(&table)) {
+            candidates.retain(|table| is_named(&table));
         }
-        for structure in &self.structures {
-            let table = self.table_of(&structure.table);
-            for column in &structure.columns {
-                let by = format!(
-                    "{}::{column} at {}:{}",
-                    structure.name,
-                    structure.file.display(),
-                    structure.at
-                );
-                read(
-                    &mut in_use,
-                    table,
-                    &structure.table,
-                    column,
-                    Reader::Mapped(by),
-                );
-            }
+        let nearness = |table: &Table| {
+            let both = table.module.iter().zip(&path.module);
+            both.take_while(|(a, b)| a == b).count()
+        };
+        let nearest = candidates.iter().map(|table| nearness(table)).max()?;
+        candidates.retain(|table| nearness(table) == nearest);
+        match candidates.as_slice() {
+            [table] => Some(table),
+            _ => None,
         }
-        for migration in &self.declared {
-            let table = self.table_of(&migration.table);
-            for change in &migration.changes {
-                let reader = |is_old: bool| Reader::Migrating {
-                    id: migration.id.clone(),
-                    by: format!("{}:{}", migration.file.display(), change.at),
-                    is_old,
-                };
-                // A retype that keeps its name is both.
-                let is_old = change.old_name.is_none();
-                read(
-                    &mut in_use,
-                    table,
-                    &migration.table,
-                    &change.column,
-                    reader(is_old),
-                );
-                for (name, is_old) in [(&change.old_name, true), (&change.via, false)] {
-                    if let Some(name) = name {
-                        let (schema, name_of_table) = place(table, &migration.table);
-                        in_use.read(schema, name_of_table, name, reader(is_old));
-                    }
-                }
-            }
-        }
-        in_use
     }
 }
 
-fn place<'a>(table: Option<&'a Table>, ident: &'a str) -> (Option<&'a str>, &'a str) {
-    match table {
-        Some(table) => (table.schema.as_deref(), &table.name),
-        None => (None, ident),
-    }
+fn segments_of(path: &syn::Path) -> Vec<String> {
+    let segments = path.segments.iter();
+    segments
+        .map(|segment| names::text(&segment.ident))
+        .collect()
 }
 
-/// Adds a column that is known by its identifier.
-fn read(in_use: &mut InUse, table: Option<&Table>, ident: &str, column: &str, reader: Reader) {
-    let (schema, name) = place(table, ident);
-    let known = table.and_then(|table| table.columns.iter().find(|(ident, ..)| ident == column));
-    let column = known.map_or(column, |(_, name, _)| name);
-    in_use.read(schema, name, column, reader);
-}
-
-fn last_of(path: &syn::Path) -> String {
-    let last = path.segments.last();
-    last.map_or(String::new(), |last| names::text(&last.ident))
+/// As it is written, without the spaces.
+fn written(ty: &impl ToTokens) -> String {
+    ty.to_token_stream().to_string().replace(' ', "")
 }

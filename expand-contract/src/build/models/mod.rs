@@ -6,6 +6,8 @@
 mod annotated;
 mod cfg;
 mod found;
+mod reads;
+mod schema;
 mod text;
 mod walk;
 
@@ -120,6 +122,7 @@ impl Models {
                 Source::Tree(path) => walk.tree(path),
             }
         }
+        outcome.compare();
         outcome.report.sort();
         outcome
     }

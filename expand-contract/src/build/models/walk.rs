@@ -43,6 +43,7 @@ struct Home {
 impl Walk<'_> {
     /// A file by itself: its modules are not followed.
     pub(super) fn single(&mut self, file: &Path) {
+        self.outcome.module = vec![file.display().to_string()];
         if let Some(tree) = self.read(file, None) {
             self.items(&tree, file, None);
         }
@@ -89,6 +90,7 @@ impl Walk<'_> {
             folder,
             chain: Vec::new(),
         };
+        self.outcome.module = vec![root.display().to_string()];
         self.module_file(&home, None);
     }
 
@@ -333,9 +335,11 @@ impl InFile<'_, '_> {
             }
             let inner = Imports::of(items);
             let imports = std::mem::replace(&mut self.imports, inner);
+            self.walk.outcome.module.push(name);
             for item in items {
                 self.visit_item(item);
             }
+            self.walk.outcome.module.pop();
             self.imports = imports;
             self.home = outer;
             return;
@@ -395,7 +399,9 @@ impl InFile<'_, '_> {
             file,
             chain,
         };
+        self.walk.outcome.module.push(name);
         self.walk.module_file(&next, Some((self.file, span)));
+        self.walk.outcome.module.pop();
     }
 
     fn refuse(&mut self, span: Span, why: String) {

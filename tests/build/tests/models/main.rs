@@ -8,4 +8,5 @@ mod cfgs;
 mod hostile;
 mod in_use;
 mod modules;
+mod schema;
 mod support;
