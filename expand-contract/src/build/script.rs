@@ -6,19 +6,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::finding::{Level, Report};
-use super::lints::Lints;
+use super::lints::{InUse, Lints};
 use super::models::Models;
+use super::snapshot::{self, Snapshot};
 use super::source;
 
 /// What a build script checks.
 ///
 /// ```no_run
 /// // build.rs
-/// use expand_contract::build::{Build, Database, Lints, Models};
+/// use expand_contract::build::{Build, Database, Lints, Models, Snapshot};
 ///
 /// fn main() -> std::process::ExitCode {
 ///     Build::new()
 ///         .models(Models::new().tree("src/lib.rs"))
+///         .snapshot(Snapshot::new("expand-contract.snapshot"))
 ///         .migrations(Lints::new("migrations", Database::Postgres).after("2026-01-31-000000"))
 ///         .run()
 /// }
@@ -28,6 +30,7 @@ use super::source;
 pub struct Build {
     models: Option<Models>,
     lints: Vec<Lints>,
+    snapshot: Option<Snapshot>,
 }
 
 impl Build {
@@ -48,16 +51,34 @@ impl Build {
         self
     }
 
-    /// Reads and checks everything; says nothing to anybody.
+    /// The committed snapshot of what the models read; needs [`Build::models`].
+    pub fn snapshot(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
+    /// Reads and checks everything; says nothing to anybody. Writes nothing, except a snapshot that is to be accepted.
     pub fn check(&self) -> Report {
         let mut report = Report::default();
         let models = self.models.as_ref().map(Models::read);
         if let Some(models) = &models {
             report.merge(models.report().clone());
         }
+        let snapshot = self.snapshot.as_ref().zip(models.as_ref());
+        let snapshot = snapshot.map(|(snapshot, models)| snapshot.check(models));
+        if let Some(snapshot) = &snapshot {
+            report.merge(snapshot.report.clone());
+        }
         for lints in &self.lints {
             let checked = match &models {
-                Some(models) => lints.clone().also_in_use(models).check(),
+                Some(models) => {
+                    let also = |in_use: &mut InUse| {
+                        if let Some(snapshot) = &snapshot {
+                            snapshot.add_to(in_use);
+                        }
+                    };
+                    lints.clone().also_in_use(models, also).check()
+                }
                 None => lints.check(),
             };
             report.merge(checked);
@@ -79,6 +100,7 @@ impl Build {
 
 /// Writes what cargo reads, and what a person reads.
 fn tell(report: &Report, cargo: &mut dyn Write, person: &mut dyn Write) -> io::Result<()> {
+    writeln!(cargo, "cargo::rerun-if-env-changed={}", snapshot::ACCEPT)?;
     for path in &report.read {
         writeln!(cargo, "cargo::rerun-if-changed={}", path.display())?;
     }
@@ -127,7 +149,7 @@ mod tests {
         tell(&report, &mut cargo, &mut person).unwrap();
         assert_eq!(
             String::from_utf8(cargo).unwrap(),
-            "cargo::rerun-if-changed=migrations\ncargo::warning=no/such.sql:3:7: one [drop-table]; it is gone; leave it\n"
+            "cargo::rerun-if-env-changed=EXPAND_CONTRACT_ACCEPT\ncargo::rerun-if-changed=migrations\ncargo::warning=no/such.sql:3:7: one [drop-table]; it is gone; leave it\n"
         );
         let person = String::from_utf8(person).unwrap();
         assert!(

@@ -10,17 +10,19 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const BUILD_RS: &str = r#"
-use expand_contract::build::{Build, Database, Lints, Models};
+use expand_contract::build::{Build, Database, Lints, Models, Snapshot};
 
 fn main() -> std::process::ExitCode {
     Build::new()
         .models(Models::new().tree("src/lib.rs"))
+        .snapshot(Snapshot::new("columns.snapshot"))
         .migrations(Lints::new("migrations", Database::Postgres))
         .run()
 }
 "#;
 
-const LIB_RS: &str = "#[cfg(any())]\nmod gone;\n#[cfg(any())]\ndiesel::table! { users (id) { id -> Integer, email -> Text } }\n";
+/// The user's crate has no Diesel here: what reads like it stands where the compiler does not look.
+const LIB_RS: &str = "#[cfg(any())]\nmod gone;\nmacro_rules! table { ($($tokens:tt)*) => {} }\ntable! { users (id) { id -> Integer, email -> Text } }\n";
 
 struct Project {
     root: TempDir,
@@ -61,6 +63,10 @@ impl Project {
     }
 
     fn cargo(&self) -> (bool, String) {
+        self.cargo_accepting("")
+    }
+
+    fn cargo_accepting(&self, accept: &str) -> (bool, String) {
         let Output { status, stderr, .. } = Command::new(env!("CARGO"))
             .args(["build", "--offline", "--verbose", "--color=never"])
             .current_dir(self.root.path())
@@ -69,6 +75,7 @@ impl Project {
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join("user"),
             )
             .env_remove("RUSTFLAGS")
+            .env("EXPAND_CONTRACT_ACCEPT", accept)
             .output()
             .unwrap();
         (
@@ -90,6 +97,15 @@ impl Project {
 #[test]
 fn a_users_project() {
     let project = Project::new();
+    // The source tree is written to only when somebody says so.
+    let (succeeded, said) = project.cargo();
+    assert!(
+        !succeeded && said.contains("error[stale-snapshot]: there is no snapshot"),
+        "{said}"
+    );
+    assert!(!project.path("columns.snapshot").exists());
+    let (succeeded, said) = project.cargo_accepting("1");
+    assert!(succeeded, "{said}");
     let (succeeded, said) = project.cargo();
     assert!(succeeded, "{said}");
     assert!(!said.contains("warning: user@1.0.0"), "{said}");
@@ -127,9 +143,21 @@ fn a_users_project() {
         assert!(said.contains(part), "{part} in {said}");
     }
 
-    // A mistake in a model is there too, before the compiler gets to it.
+    // A renamed column is noticed.
     fs::remove_dir_all(project.path("migrations/0003_mail")).unwrap();
-    project.write("src/lib.rs", "mod model;\n");
+    project.write("src/lib.rs", &LIB_RS.replace("email", "mail"));
+    let (succeeded, said) = project.cargo();
+    assert!(
+        !succeeded && said.contains("error[drift]: `users.email` vanished, `mail` appeared"),
+        "{said}"
+    );
+    assert!(
+        said.contains("#[migrate(rename_from = \"email\")]"),
+        "{said}"
+    );
+
+    // A mistake in a model is there too, before the compiler gets to it.
+    project.write("src/lib.rs", &format!("{LIB_RS}mod model;\n"));
     project.write("src/model.rs", "#[derive(Migrate)]\n#[diesel(table_name = users)]\nstruct User {\n    id: i32,\n    #[migrate(rename_form = \"mail\")]\n    email: String,\n}\n");
     let (succeeded, said) = project.cargo();
     assert!(!succeeded, "{said}");

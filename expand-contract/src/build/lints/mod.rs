@@ -114,8 +114,13 @@ impl Lints {
     }
 
     /// Adds what models read.
-    pub(crate) fn also_in_use(mut self, models: &super::models::ModelsFound) -> Self {
-        let found = models.in_use(self.database);
+    pub(crate) fn also_in_use(
+        mut self,
+        models: &super::models::ModelsFound,
+        also: impl FnOnce(&mut InUse),
+    ) -> Self {
+        let mut found = models.in_use(self.database);
+        also(&mut found);
         match &mut self.in_use {
             Some(in_use) => in_use.merge(found),
             None => self.in_use = Some(found),

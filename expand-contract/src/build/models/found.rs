@@ -49,25 +49,35 @@ pub struct DeclaredChange {
 
 /// A `table!`.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
-    pub(super) ident: String,
-    pub(super) schema: Option<String>,
-    pub(super) name: String,
-    pub(super) columns: Vec<TableColumn>,
-    pub(super) file: PathBuf,
-    pub(super) at: Position,
+pub(crate) struct Table {
+    pub(crate) ident: String,
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<TableColumn>,
+    pub(crate) file: PathBuf,
+    pub(crate) at: Position,
     /// The modules around it, from the root of what was read.
-    pub(super) module: Vec<String>,
+    pub(crate) module: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct TableColumn {
-    pub(super) ident: String,
+pub(crate) struct TableColumn {
+    pub(crate) ident: String,
     /// Its name in the database.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its type as it is written.
-    pub(super) ty: String,
-    pub(super) at: Position,
+    pub(crate) ty: String,
+    pub(crate) at: Position,
+}
+
+impl Table {
+    /// Its name in the database, with the schema where there is one.
+    pub(crate) fn key(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// A struct's columns.

@@ -19,6 +19,7 @@ use super::finding::{Level, Position, Report};
 use super::lints::{Database, InUse, STACK_BYTES};
 use cfg::Cfg;
 use found::Outcome;
+pub(crate) use found::Table;
 pub use found::{Declared, DeclaredChange};
 
 #[derive(Debug, Clone)]
@@ -148,5 +149,19 @@ impl ModelsFound {
     /// The tables and columns that the code reads: of every `table!`, and of every struct with a derive of this crate.
     pub fn in_use(&self, database: Database) -> InUse {
         self.outcome.in_use(database)
+    }
+
+    /// Every `table!`.
+    pub(crate) fn tables(&self) -> &[Table] {
+        &self.outcome.tables
+    }
+
+    /// The migrations, each with its table if the sources have it.
+    pub(crate) fn migrations_with_tables(
+        &self,
+    ) -> impl Iterator<Item = (&Declared, Option<&Table>)> {
+        let outcome = &self.outcome;
+        let declared = outcome.declared.iter().zip(&outcome.paths);
+        declared.map(|(migration, path)| (migration, outcome.table_of(path)))
     }
 }
