@@ -33,7 +33,7 @@ impl fmt::Display for Reader {
 
 /// The tables and columns that code reads.
 ///
-/// [`Models::in_use`](crate::build::Models::in_use) makes one from source. To also keep what an earlier release reads, add
+/// [`ModelsFound::in_use`](crate::build::ModelsFound::in_use) makes one from source. To also keep what an earlier release reads, add
 /// its columns: whoever reads a column keeps it.
 ///
 /// ```

@@ -20,16 +20,16 @@ fn mysql() {
 
 #[test]
 fn with_default() {
-    Case::postgres("ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;").is_fine(RULE);
+    Case::postgres("ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;").passes(RULE);
 }
 
 #[test]
 fn nullable() {
-    Case::postgres("ALTER TABLE t ADD COLUMN a int;").is_fine(RULE);
+    Case::postgres("ALTER TABLE t ADD COLUMN a int;").passes(RULE);
 }
 
 #[test]
 fn a_table_made_here() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN a int NOT NULL;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

@@ -28,16 +28,16 @@ fn in_a_with() {
 #[test]
 fn some_values() {
     Case::postgres("ALTER TABLE t ADD COLUMN b int; INSERT INTO u (a) VALUES (1), (2);")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn apart() {
-    Case::postgres("UPDATE t SET b = a WHERE b IS NULL;").is_fine(RULE);
+    Case::postgres("UPDATE t SET b = a WHERE b IS NULL;").passes(RULE);
 }
 
 #[test]
 fn a_new_table() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT a FROM u;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

@@ -20,7 +20,7 @@ fn widened() {
         "ALTER TABLE t ALTER a TYPE varchar(40), ALTER b TYPE text, ALTER c TYPE numeric(12, 2);",
     )
     .after("CREATE TABLE t (id int PRIMARY KEY, a varchar(20), b varchar(20), c numeric(10, 2));")
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn narrowed() {
 fn with_the_cast_that_happens_anyway() {
     Case::postgres("ALTER TABLE t ALTER a TYPE text USING a::text;")
         .after("CREATE TABLE t (id int PRIMARY KEY, a varchar(20));")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
@@ -55,11 +55,11 @@ fn mysql_modify() {
 fn mysql_widened() {
     Case::mysql("ALTER TABLE t MODIFY a VARCHAR(60);")
         .after("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20));")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn of_a_table_made_here() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ALTER id TYPE bigint;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

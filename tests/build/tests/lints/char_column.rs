@@ -14,5 +14,5 @@ fn added() {
 
 #[test]
 fn text() {
-    Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(3));").is_fine(RULE);
+    Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(3));").passes(RULE);
 }

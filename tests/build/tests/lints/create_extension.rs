@@ -9,5 +9,5 @@ fn installed() {
 
 #[test]
 fn something_else() {
-    Case::postgres("CREATE SEQUENCE extension_seq;").is_fine(RULE);
+    Case::postgres("CREATE SEQUENCE extension_seq;").passes(RULE);
 }

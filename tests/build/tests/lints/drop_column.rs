@@ -21,14 +21,14 @@ fn mysql() {
 #[test]
 fn of_a_table_made_here() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a int); ALTER TABLE t DROP COLUMN a;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn the_way_back() {
     Case::postgres("ALTER TABLE t ADD COLUMN a int;")
         .down("ALTER TABLE t DROP COLUMN a;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn on_the_way_back_another_one() {
 fn read_ones_are_reported_as_such() {
     Case::postgres("ALTER TABLE users DROP COLUMN email;")
         .reads("users", "email")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]

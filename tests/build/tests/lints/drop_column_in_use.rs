@@ -20,21 +20,21 @@ fn names_are_compared_as_the_database_does() {
 fn not_read() {
     Case::postgres("ALTER TABLE users DROP COLUMN email;")
         .reads("users", "name")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn another_case_in_quotes_is_another_column() {
     Case::postgres("ALTER TABLE users DROP COLUMN \"Email\";")
         .reads("users", "email")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn added_again() {
     Case::postgres("ALTER TABLE users DROP COLUMN email; ALTER TABLE users ADD COLUMN email text;")
         .reads("users", "email")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
@@ -47,5 +47,5 @@ fn the_way_back_may() {
     Case::postgres("ALTER TABLE users ADD COLUMN email text;")
         .down("ALTER TABLE users DROP COLUMN email;")
         .reads("users", "email")
-        .is_fine(RULE);
+        .passes(RULE);
 }

@@ -9,5 +9,5 @@ fn dropped() {
 
 #[test]
 fn a_role() {
-    Case::postgres("DROP ROLE app;").is_fine(RULE);
+    Case::postgres("DROP ROLE app;").passes(RULE);
 }

@@ -11,5 +11,5 @@ fn dropped() {
 fn the_way_back() {
     Case::postgres("CREATE SCHEMA billing;")
         .down("DROP SCHEMA billing;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

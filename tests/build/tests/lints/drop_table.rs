@@ -11,7 +11,7 @@ fn dropped() {
 fn the_way_back() {
     Case::postgres("CREATE TABLE users (id int PRIMARY KEY);")
         .down("DROP TABLE users;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
@@ -19,10 +19,10 @@ fn made_anew() {
     Case::sqlite(
         "CREATE TABLE n (id INTEGER PRIMARY KEY); DROP TABLE t; ALTER TABLE n RENAME TO t;",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
 fn made_here() {
-    Case::postgres("CREATE TABLE t (id int PRIMARY KEY); DROP TABLE t;").is_fine(RULE);
+    Case::postgres("CREATE TABLE t (id int PRIMARY KEY); DROP TABLE t;").passes(RULE);
 }

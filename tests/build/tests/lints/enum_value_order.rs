@@ -9,5 +9,5 @@ fn at_the_end() {
 
 #[test]
 fn placed() {
-    Case::postgres("ALTER TYPE mood ADD VALUE 'ok' AFTER 'sad';").is_fine(RULE);
+    Case::postgres("ALTER TYPE mood ADD VALUE 'ok' AFTER 'sad';").passes(RULE);
 }

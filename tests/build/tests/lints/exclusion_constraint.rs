@@ -15,5 +15,5 @@ fn a_new_table() {
     Case::postgres(
         "CREATE TABLE t (id int PRIMARY KEY, r int4range, EXCLUDE USING gist (r WITH &&));",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }

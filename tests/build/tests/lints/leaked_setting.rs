@@ -9,7 +9,7 @@ fn leaks() {
 
 #[test]
 fn local() {
-    Case::postgres("SET LOCAL lock_timeout = '1s';").is_fine(RULE);
+    Case::postgres("SET LOCAL lock_timeout = '1s';").passes(RULE);
 }
 
 #[test]
@@ -22,5 +22,5 @@ fn given_back() {
     Case::postgres(
         "SET search_path = a;\nRESET search_path;\nSET work_mem = '1GB';\nSET work_mem TO DEFAULT;",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }

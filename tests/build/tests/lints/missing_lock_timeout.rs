@@ -22,7 +22,7 @@ fn switched_off() {
 
 #[test]
 fn set() {
-    Case::postgres("SET LOCAL lock_timeout = '1s';\nALTER TABLE t ADD COLUMN a int;").is_fine(RULE);
+    Case::postgres("SET LOCAL lock_timeout = '1s';\nALTER TABLE t ADD COLUMN a int;").passes(RULE);
 }
 
 #[test]
@@ -30,12 +30,12 @@ fn set_by_a_function() {
     Case::postgres(
         "SELECT set_config('lock_timeout', '1s', true);\nALTER TABLE t ADD COLUMN a int;",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
 fn on_mysql() {
-    Case::mysql("SET SESSION lock_wait_timeout = 2;\nALTER TABLE t ADD a INT;").is_fine(RULE);
+    Case::mysql("SET SESSION lock_wait_timeout = 2;\nALTER TABLE t ADD a INT;").passes(RULE);
 }
 
 #[test]
@@ -46,12 +46,12 @@ fn on_mysql_missing() {
 #[test]
 fn a_new_table() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN a int;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn what_takes_no_such_lock() {
-    Case::postgres("ALTER TABLE t VALIDATE CONSTRAINT c;").is_fine(RULE);
+    Case::postgres("ALTER TABLE t VALIDATE CONSTRAINT c;").passes(RULE);
 }
 
 #[test]

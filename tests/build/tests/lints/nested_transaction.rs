@@ -16,12 +16,12 @@ fn sqlite() {
 fn diesel_opens_none() {
     Case::postgres("BEGIN; SELECT 1; COMMIT;")
         .without_transaction()
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn a_savepoint() {
-    Case::postgres("SAVEPOINT a; ROLLBACK TO SAVEPOINT a;").is_fine(RULE);
+    Case::postgres("SAVEPOINT a; ROLLBACK TO SAVEPOINT a;").passes(RULE);
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn the_body_of_a_function() {
     Case::postgres(
         "CREATE FUNCTION f() RETURNS void AS $$ BEGIN PERFORM 1; END; $$ LANGUAGE plpgsql;",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
 fn the_body_of_a_trigger() {
-    Case::sqlite("CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = CASE WHEN b THEN 1 END; DELETE FROM u WHERE a = 1; END;\nCREATE TABLE v (id INTEGER PRIMARY KEY);").is_fine(RULE);
+    Case::sqlite("CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = CASE WHEN b THEN 1 END; DELETE FROM u WHERE a = 1; END;\nCREATE TABLE v (id INTEGER PRIMARY KEY);").passes(RULE);
 }

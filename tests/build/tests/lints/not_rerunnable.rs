@@ -15,12 +15,12 @@ fn sqlite_in_a_transaction_of_its_own() {
         "PRAGMA foreign_keys = OFF; BEGIN; CREATE TABLE a (id INTEGER PRIMARY KEY); COMMIT;",
     )
     .without_transaction()
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
 fn sqlite_repeatable() {
-    Case::sqlite("CREATE TABLE IF NOT EXISTS a (id INTEGER PRIMARY KEY); CREATE INDEX IF NOT EXISTS i ON a (id);").without_transaction().is_fine(RULE);
+    Case::sqlite("CREATE TABLE IF NOT EXISTS a (id INTEGER PRIMARY KEY); CREATE INDEX IF NOT EXISTS i ON a (id);").without_transaction().passes(RULE);
 }
 
 #[test]
@@ -31,20 +31,20 @@ fn mysql_commits_each() {
 
 #[test]
 fn mysql_one() {
-    Case::mysql("CREATE TABLE a (id INT PRIMARY KEY);").is_fine(RULE);
+    Case::mysql("CREATE TABLE a (id INT PRIMARY KEY);").passes(RULE);
 }
 
 #[test]
 fn postgres_in_diesels_transaction() {
     Case::postgres("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn postgres_sends_all_at_once() {
     Case::postgres("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);")
         .without_transaction()
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]

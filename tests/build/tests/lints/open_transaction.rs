@@ -13,5 +13,5 @@ fn open() {
 fn ended() {
     Case::postgres("BEGIN; SELECT 1; COMMIT;")
         .without_transaction()
-        .is_fine(RULE);
+        .passes(RULE);
 }

@@ -20,17 +20,17 @@ fn changed_on_mysql() {
 #[test]
 fn of_a_table_made_here() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a int); ALTER TABLE t RENAME a TO b;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn the_way_back() {
     Case::postgres("SELECT 1;")
         .down("ALTER TABLE users RENAME contact TO email;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn a_constraint() {
-    Case::postgres("ALTER TABLE users RENAME CONSTRAINT a TO b;").is_fine(RULE);
+    Case::postgres("ALTER TABLE users RENAME CONSTRAINT a TO b;").passes(RULE);
 }

@@ -9,7 +9,7 @@ fn renamed() {
 
 #[test]
 fn the_type() {
-    Case::postgres("ALTER TYPE mood RENAME TO feeling;").is_fine(RULE);
+    Case::postgres("ALTER TYPE mood RENAME TO feeling;").passes(RULE);
 }
 
 #[test]
@@ -17,5 +17,5 @@ fn made_here() {
     Case::postgres(
         "CREATE TYPE mood AS ENUM ('sad'); ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }

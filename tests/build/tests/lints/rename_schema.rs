@@ -9,5 +9,5 @@ fn renamed() {
 
 #[test]
 fn its_owner() {
-    Case::postgres("ALTER SCHEMA billing OWNER TO me;").is_fine(RULE);
+    Case::postgres("ALTER SCHEMA billing OWNER TO me;").passes(RULE);
 }

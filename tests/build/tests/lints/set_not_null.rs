@@ -27,7 +27,7 @@ fn validated() {
     Case::postgres("ALTER TABLE t ALTER COLUMN a SET NOT NULL, DROP CONSTRAINT c;")
         .after("ALTER TABLE t ADD CONSTRAINT c CHECK ((a IS NOT NULL)) NOT VALID;")
         .after("ALTER TABLE t VALIDATE CONSTRAINT c;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
@@ -35,12 +35,12 @@ fn named_and_validated() {
     Case::postgres("ALTER TABLE t ALTER COLUMN a SET NOT NULL;")
         .after("ALTER TABLE t ADD CONSTRAINT c NOT NULL a NOT VALID;")
         .after("ALTER TABLE t VALIDATE CONSTRAINT c;")
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn the_way_back() {
     Case::postgres("ALTER TABLE t ALTER a DROP NOT NULL;")
         .down("ALTER TABLE t ALTER a SET NOT NULL;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

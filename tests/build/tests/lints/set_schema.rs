@@ -15,5 +15,5 @@ fn a_function() {
 #[test]
 fn made_here() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t SET SCHEMA archive;")
-        .is_fine(RULE);
+        .passes(RULE);
 }

@@ -20,5 +20,5 @@ fn computed() {
 
 #[test]
 fn constant() {
-    Case::sqlite("ALTER TABLE t ADD COLUMN a INTEGER NOT NULL DEFAULT 0;").is_fine(RULE);
+    Case::sqlite("ALTER TABLE t ADD COLUMN a INTEGER NOT NULL DEFAULT 0;").passes(RULE);
 }

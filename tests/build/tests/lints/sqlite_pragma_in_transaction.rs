@@ -11,10 +11,10 @@ fn without_effect() {
 fn outside() {
     Case::sqlite("PRAGMA foreign_keys=off;")
         .without_transaction()
-        .is_fine(RULE);
+        .passes(RULE);
 }
 
 #[test]
 fn with_effect() {
-    Case::sqlite("PRAGMA defer_foreign_keys = ON;").is_fine(RULE);
+    Case::sqlite("PRAGMA defer_foreign_keys = ON;").passes(RULE);
 }

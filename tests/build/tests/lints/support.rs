@@ -154,7 +154,7 @@ impl Case {
 
     /// The rule has nothing to say.
     #[track_caller]
-    pub(crate) fn is_fine(self, rule: &str) {
+    pub(crate) fn passes(self, rule: &str) {
         self.says(rule, "up.sql", &[]);
     }
 

@@ -12,15 +12,15 @@ fn added_behind() {
     Case::postgres(
         "CREATE TABLE t (id int); ALTER TABLE ONLY t ADD CONSTRAINT p PRIMARY KEY (id);",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }
 
 #[test]
 fn with() {
-    Case::sqlite("CREATE TABLE t (a TEXT, b TEXT, PRIMARY KEY (a, b));").is_fine(RULE);
+    Case::sqlite("CREATE TABLE t (a TEXT, b TEXT, PRIMARY KEY (a, b));").passes(RULE);
 }
 
 #[test]
 fn like_another() {
-    Case::postgres("CREATE TABLE t (LIKE u INCLUDING ALL);").is_fine(RULE);
+    Case::postgres("CREATE TABLE t (LIKE u INCLUDING ALL);").passes(RULE);
 }

@@ -15,5 +15,5 @@ fn with() {
     Case::postgres(
         "CREATE TABLE t (id int PRIMARY KEY, a timestamptz, b timestamp with time zone);",
     )
-    .is_fine(RULE);
+    .passes(RULE);
 }
