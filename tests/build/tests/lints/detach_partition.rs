@@ -13,3 +13,8 @@ fn concurrently() {
         .without_transaction()
         .passes(RULE);
 }
+
+#[test]
+fn the_end_of_one() {
+    Case::postgres("ALTER TABLE t DETACH PARTITION p FINALIZE;").passes(RULE);
+}

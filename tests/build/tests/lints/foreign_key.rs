@@ -23,3 +23,11 @@ fn in_two_steps() {
 fn a_new_table() {
     Case::postgres("CREATE TABLE t (id int PRIMARY KEY, a int REFERENCES u (id));").passes(RULE);
 }
+
+#[test]
+fn with_columns_to_clear() {
+    Case::postgres(
+        "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a, b) REFERENCES u ON DELETE SET NULL (b);",
+    )
+    .finds(RULE, &[(1, 15)]);
+}

@@ -24,3 +24,11 @@ fn given_back() {
     )
     .passes(RULE);
 }
+
+#[test]
+fn what_ends_with_the_transaction() {
+    Case::postgres(
+        "SET CONSTRAINTS ALL DEFERRED; SET TRANSACTION READ ONLY; SET LOCAL TIME ZONE 'UTC';",
+    )
+    .passes(RULE);
+}

@@ -270,11 +270,12 @@ impl<'a> Reader<'a> {
                 cascade: false,
             },
             AlterTableOperation::AttachPartitionOf { .. } => other(Alter::AttachPartition),
+            AlterTableOperation::DetachPartitionOf {
+                mode: Some(DetachPartitionMode::Finalize),
+                ..
+            } => other(Alter::Other),
             AlterTableOperation::DetachPartitionOf { mode, .. } => other(Alter::DetachPartition {
-                concurrently: matches!(
-                    mode,
-                    Some(DetachPartitionMode::Concurrently | DetachPartitionMode::Finalize)
-                ),
+                concurrently: *mode == Some(DetachPartitionMode::Concurrently),
             }),
             AlterTableOperation::DisableTrigger { .. } => other(Alter::DisableTrigger),
             AlterTableOperation::SetLogged => other(Alter::Rewrite("SET LOGGED")),
@@ -330,9 +331,9 @@ fn from_words(table: &Name, mut words: Words<'_>) -> Option<OpKind> {
         "ENGINE" => other(Alter::Rewrite("ENGINE")),
         "FORCE" if words.is_at_end() => other(Alter::Rewrite("FORCE")),
         "ORDER" => other(Alter::Rewrite("ORDER BY")),
-        "RESET" | "OF" | "NOT" | "OWNER" | "INHERIT" | "NO" | "FORCE" | "COMMENT" | "DEFAULT"
-        | "CHARACTER" | "CHARSET" | "COLLATE" | "ROW_FORMAT" | "AUTO_INCREMENT" | "WITHOUT"
-        | "REPLICA" | "ENABLE" => other(Alter::Other),
+        "CLUSTER" | "RESET" | "OF" | "NOT" | "OWNER" | "INHERIT" | "NO" | "FORCE" | "COMMENT"
+        | "DEFAULT" | "CHARACTER" | "CHARSET" | "COLLATE" | "ROW_FORMAT" | "AUTO_INCREMENT"
+        | "WITHOUT" | "REPLICA" | "ENABLE" => other(Alter::Other),
         "ALTER" => {
             words.eat("COLUMN");
             words.name()?;
@@ -365,6 +366,25 @@ fn from_words(table: &Name, mut words: Words<'_>) -> Option<OpKind> {
                         kind: ConstraintKind::NotNull { column },
                     },
                     not_valid: words.has("NOT VALID"),
+                });
+            }
+            // `ON DELETE SET NULL (column)`
+            if words.eat("FOREIGN KEY") {
+                let not_valid = words.has("NOT VALID");
+                while !words.eat("REFERENCES") {
+                    if words.is_at_end() {
+                        return None;
+                    }
+                    words.skip();
+                }
+                let references = words.name()?;
+                return Some(OpKind::AddConstraint {
+                    table: table.clone(),
+                    constraint: Constraint {
+                        name,
+                        kind: ConstraintKind::ForeignKey { references },
+                    },
+                    not_valid,
                 });
             }
             None

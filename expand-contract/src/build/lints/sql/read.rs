@@ -239,7 +239,8 @@ impl<'a> Reader<'a> {
             Err(unread) => {
                 // `LIKE … INCLUDING`, and whatever else the parser has not learnt: the name is enough to know it is new.
                 let if_not_exists = behind.eat("IF NOT EXISTS");
-                let is_copy = self.words().mentions("LIKE");
+                // or of a query, which is the database's to understand
+                let is_copy = self.words().mentions("LIKE") || self.words().has("AS");
                 if let Some(table) = behind.name() {
                     self.push(OpKind::CreateTable(super::op::CreateTable {
                         table,
@@ -275,6 +276,13 @@ impl<'a> Reader<'a> {
         let only = behind.eat("ON ONLY");
         if only {
             tokens.remove(behind.position() - 1);
+        }
+        // Nor where it lies, which stands before the condition.
+        let place = tokens.iter().position(
+            |token| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case("tablespace")),
+        );
+        if let Some(place) = place.filter(|place| *place > behind.position()) {
+            tokens.drain(place..tokens.len().min(place + 2));
         }
         match self.parse(tokens) {
             Ok(statement) => match convert::create_index(&statement, self.database, only) {
@@ -439,9 +447,16 @@ impl<'a> Reader<'a> {
             }
             words.skip();
         }
-        let Some(name) = words.name() else {
+        // about the transaction, not the session
+        if matches!(words.word().as_deref(), Some("CONSTRAINTS" | "TRANSACTION")) {
+            return self.push(OpKind::Other);
+        }
+        let Some(mut name) = words.name() else {
             return self.push(OpKind::Other); // `SET @@session.x`, `SET @x`
         };
+        if name.text.eq_ignore_ascii_case("time") && words.eat("ZONE") {
+            name.text = "time zone".into();
+        }
         if !words.eat("TO") {
             words.eat_token(&Token::Eq);
         }
