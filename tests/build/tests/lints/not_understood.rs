@@ -121,3 +121,23 @@ fn what_the_parser_does_not_know_but_the_rules_do() {
         assert_eq!(found(Case::postgres(sql)), [], "{sql}");
     }
 }
+
+#[test]
+fn of_the_other_databases() {
+    for sql in [
+        "CREATE TABLE `t` (`id` int(11) unsigned NOT NULL AUTO_INCREMENT COMMENT 'x', `b` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, `c` enum('a','b'), PRIMARY KEY (`id`), UNIQUE KEY `u` (`b`(10)), KEY `k` (`c` DESC) USING BTREE, FULLTEXT KEY `f` (`b`)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;",
+        "ALTER TABLE t RENAME INDEX a TO b, DROP CHECK c, DROP FOREIGN KEY g, COMMENT = 'x', AUTO_INCREMENT = 10, ROW_FORMAT=DYNAMIC;",
+        "CREATE PROCEDURE p() BEGIN CASE x WHEN 1 THEN SELECT 1; ELSE SELECT 2; END CASE; WHILE 1 DO SELECT 1; END WHILE; END;",
+        "SET NAMES utf8mb4; SET @x = 1; SET @@session.y = 2; LOCK TABLES t WRITE; UNLOCK TABLES; # a comment",
+    ] {
+        assert_eq!(found(Case::mysql(sql)), [], "{sql}");
+    }
+    for sql in [
+        "CREATE TABLE IF NOT EXISTS \"t\" ([id] INTEGER PRIMARY KEY ON CONFLICT REPLACE AUTOINCREMENT, `b` TEXT COLLATE NOCASE DEFAULT (datetime('now')), c, UNIQUE (b, c) ON CONFLICT ROLLBACK) WITHOUT ROWID, STRICT;",
+        "CREATE VIRTUAL TABLE f USING fts5(a, b, content='x', tokenize = 'porter ascii');",
+        "CREATE UNIQUE INDEX IF NOT EXISTS main.i ON t (b COLLATE NOCASE DESC, lower(c)) WHERE d IS NOT NULL;",
+        "PRAGMA main.cache_size(-2000); VACUUM; REINDEX; ATTACH 'x' AS y; INSERT OR REPLACE INTO t DEFAULT VALUES;",
+    ] {
+        assert_eq!(found(Case::sqlite(sql)), [], "{sql}");
+    }
+}

@@ -331,6 +331,8 @@ fn from_words(table: &Name, mut words: Words<'_>) -> Option<OpKind> {
         "ENGINE" => other(Alter::Rewrite("ENGINE")),
         "FORCE" if words.is_at_end() => other(Alter::Rewrite("FORCE")),
         "ORDER" => other(Alter::Rewrite("ORDER BY")),
+        "RENAME" if words.eat("INDEX") || words.eat("KEY") => other(Alter::Other),
+        "DROP" if words.eat("CHECK") => other(Alter::Other),
         "CLUSTER" | "RESET" | "OF" | "NOT" | "OWNER" | "INHERIT" | "NO" | "FORCE" | "COMMENT"
         | "DEFAULT" | "CHARACTER" | "CHARSET" | "COLLATE" | "ROW_FORMAT" | "AUTO_INCREMENT"
         | "WITHOUT" | "REPLICA" | "ENABLE" => other(Alter::Other),

@@ -230,8 +230,12 @@ impl<'a> Reader<'a> {
     }
 
     fn create_table(&mut self, mut behind: Words<'a>) {
+        let mut tokens = self.tokens.to_vec();
+        if self.database == Database::Sqlite {
+            without_conflict_clauses(&mut tokens);
+        }
         let read = self
-            .parse(self.tokens.to_vec())
+            .parse(tokens)
             .map(|statement| convert::create_table(&statement, self.database));
         match read {
             Ok(Some(table)) => self.push(OpKind::CreateTable(table)),
@@ -522,6 +526,19 @@ impl<'a> Reader<'a> {
         }
         if self.ops.is_empty() {
             self.push(OpKind::Other);
+        }
+    }
+}
+
+/// `ON CONFLICT REPLACE`: the parser knows it behind a column, not behind a constraint of the table.
+fn without_conflict_clauses(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, text: &str| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case(text));
+    let mut at = 0;
+    while at + 2 < tokens.len() {
+        if is(&tokens[at], "ON") && is(&tokens[at + 1], "CONFLICT") {
+            tokens.drain(at..at + 3);
+        } else {
+            at += 1;
         }
     }
 }
