@@ -58,14 +58,12 @@ pub(crate) fn parse(text: &str) -> Result<syn::File, Broken> {
     parsed.unwrap_or_else(|_| Err(Broken::skip("the Rust parser gave up".into())))
 }
 
-/// `#!/usr/bin/…` in the first line, with its place kept; `#![…]` is an attribute.
-fn without_shebang(text: &str) -> std::borrow::Cow<'_, str> {
+/// Without `#!/usr/bin/…` in the first line, whose place stays; `#![…]` is an attribute.
+fn without_shebang(text: &str) -> &str {
     let first = text.lines().next().unwrap_or_default();
-    let is_shebang = first.starts_with("#!") && !first[2..].trim_start().starts_with('[');
-    if is_shebang {
-        format!("//{}", &text[2..]).into()
-    } else {
-        text.into()
+    match first.strip_prefix("#!") {
+        Some(rest) if !rest.trim_start().starts_with('[') => &text[first.len()..],
+        _ => text,
     }
 }
 
