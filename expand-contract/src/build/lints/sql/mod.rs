@@ -7,6 +7,7 @@
 
 mod alter;
 mod convert;
+mod create;
 pub(crate) mod op;
 mod read;
 mod types;
