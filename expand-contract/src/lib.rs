@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+#[cfg(feature = "build")]
+pub mod build;
 mod catalogue;
 mod ddl_type;
 pub mod definition;

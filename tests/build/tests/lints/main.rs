@@ -1,0 +1,76 @@
+//! The lints of migrations: one file per rule, and what holds for all of them.
+
+// helpers of tests, where clippy does not see a test
+#![allow(clippy::unwrap_used)]
+
+mod agreement;
+mod guides;
+mod support;
+
+mod add_not_null_column;
+mod attach_partition;
+mod backfill_in_ddl_transaction;
+mod change_column_type;
+mod change_primary_key;
+mod char_column;
+mod check_constraint;
+mod concurrently_in_transaction;
+mod create_extension;
+mod detach_partition;
+mod disable_trigger;
+mod domain_constraint;
+mod drop_cascade;
+mod drop_column;
+mod drop_column_in_use;
+mod drop_database;
+mod drop_index_not_concurrent;
+mod drop_not_null;
+mod drop_schema;
+mod drop_table;
+mod drop_table_in_use;
+mod duplicate_version;
+mod enum_value_in_transaction;
+mod enum_value_order;
+mod exclusion_constraint;
+mod foreign_key;
+mod generated_stored_column;
+mod hidden_invalid_index;
+mod index_not_concurrent;
+mod json_column;
+mod leaked_setting;
+mod long_name;
+mod malformed_allowance;
+mod migrating_column;
+mod missing_lock_timeout;
+mod mysql_algorithm;
+mod nested_transaction;
+mod not_read;
+mod not_rerunnable;
+mod not_understood;
+mod open_transaction;
+mod refresh_not_concurrent;
+mod reindex_not_concurrent;
+mod rename_column;
+mod rename_enum_value;
+mod rename_schema;
+mod rename_table;
+mod serial_column;
+mod serial_on_existing_table;
+mod set_not_null;
+mod set_schema;
+mod small_integer_key;
+mod sqlite_add_column;
+mod sqlite_pragma_in_transaction;
+mod table_rewrite;
+mod table_without_primary_key;
+mod timestamp_without_time_zone;
+mod truncate;
+mod unique_constraint;
+mod unnamed_constraint;
+mod unused_allowance;
+mod vacuum_full;
+mod validate_in_same_transaction;
+mod varchar_limit;
+mod volatile_default;
+mod wide_index;
+mod write_without_where;
