@@ -6,61 +6,106 @@
 )]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "database")]
 mod backend;
 #[cfg(feature = "build")]
 pub mod build;
+#[cfg(feature = "database")]
 mod catalogue;
+#[cfg(feature = "database")]
 mod ddl_type;
+#[cfg(feature = "database")]
 pub mod definition;
+#[cfg(feature = "database")]
 pub mod dsl;
+#[cfg(feature = "database")]
 mod error;
+#[cfg(feature = "database")]
 mod gate;
+#[cfg(feature = "database")]
 pub mod lease;
+#[cfg(feature = "database")]
 mod ledger;
+#[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "database")]
 mod notice;
+#[cfg(feature = "database")]
 mod options;
+#[cfg(feature = "database")]
 pub mod phase;
+#[cfg(feature = "database")]
 pub mod pinned;
+#[cfg(feature = "database")]
 mod plan;
+#[cfg(feature = "database")]
 mod query;
+#[cfg(feature = "database")]
 mod rejected;
+#[cfg(feature = "database")]
 mod repository;
+#[cfg(feature = "database")]
 mod retry;
+#[cfg(feature = "database")]
 mod runner;
+#[cfg(feature = "database")]
 pub mod shadow;
+#[cfg(feature = "database")]
 mod state;
+#[cfg(feature = "database")]
 mod stranger;
+#[cfg(feature = "database")]
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}
+#[cfg(feature = "database")]
 mod text;
+#[cfg(feature = "database")]
 mod waiting;
 
+#[cfg(feature = "database")]
 #[doc(hidden)]
 pub use backend::{Converter, RustConversion, RustConverter};
+#[cfg(feature = "database")]
 pub use backend::{RunnerBackend, RunnerConnection};
+#[cfg(feature = "database")]
 pub use ddl_type::DdlType;
+#[cfg(feature = "database")]
 pub use error::{Error, Obstacle, PoisonRow};
+#[cfg(feature = "database")]
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
+#[cfg(feature = "database")]
 pub use expand_contract_macros::{
     migrate, AsChangeset, HasQuery, Insertable, Migrate, Queryable, Selectable,
 };
+#[cfg(feature = "database")]
 pub use gate::Gate;
+#[cfg(feature = "database")]
 pub use lease::Lease;
+#[cfg(feature = "database")]
 pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
+#[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
+#[cfg(feature = "database")]
 pub use options::{ActionEvent, Moment, Options, Progress};
+#[cfg(feature = "database")]
 pub use plan::Action;
+#[cfg(feature = "database")]
 pub use query::{At, AtPhase, PhaseColumn};
+#[cfg(feature = "database")]
 pub use runner::Drained;
+#[cfg(feature = "database")]
 #[doc(hidden)]
 pub use state::{Current, PhaseCell};
+#[cfg(feature = "database")]
 pub use state::{Snapshot, StatementError};
+#[cfg(feature = "database")]
 pub use stranger::Stranger;
+#[cfg(feature = "database")]
 pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
+#[cfg(feature = "database")]
 pub mod prelude {
     pub use diesel::prelude::*;
     pub use expand_contract_macros::{AsChangeset, HasQuery, Insertable, Migrate, Selectable};
@@ -69,6 +114,7 @@ pub mod prelude {
 }
 
 /// For the derives; not public API.
+#[cfg(feature = "database")]
 #[doc(hidden)]
 pub mod __private {
     pub use std::boxed::Box;
