@@ -175,7 +175,7 @@ impl Place {
         Place {
             clients,
             done: KEYS,
-            database: database,
+            database,
         }
     }
 

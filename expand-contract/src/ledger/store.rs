@@ -244,6 +244,7 @@ impl Ledger {
              old_incomplete = excluded.old_incomplete, cleanup = excluded.cleanup, \
              published = CASE WHEN {same} THEN {target}.published ELSE excluded.published END, \
              settled = CASE WHEN {same} THEN {target}.settled ELSE 0 END, \
+             published_by = CASE WHEN {same} THEN {target}.published_by ELSE excluded.published_by END, \
              epoch = {target}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
             self.def.generation,
             pass(to),

@@ -138,17 +138,9 @@ fn a_renewal_is_one_query() {
     let is_renewal = |line: &&str| line.contains("UPDATE expand_contract.instances");
     let renewals = sent.iter().filter(|line| is_renewal(line)).count();
     assert!(renewals >= 12, "{log}");
-    let first = sent.iter().position(|line| is_renewal(&line)).expect("one");
+    let first = sent.iter().position(&is_renewal).expect("one");
     // the first one learns of the phase, which is not in the ledger yet; the last statement is the farewell
     let steady = &sent[first..sent.len() - 1];
-    let second = steady
-        .iter()
-        .skip(1)
-        .position(|line| is_renewal(&line))
-        .expect("one")
-        + 1;
-    assert!(
-        steady[second..].iter().all(|line| is_renewal(&line)),
-        "{steady:#?}"
-    );
+    let second = steady.iter().skip(1).position(&is_renewal).expect("one") + 1;
+    assert!(steady[second..].iter().all(is_renewal), "{steady:#?}");
 }

@@ -213,7 +213,10 @@ fn downgrade<D: Db>(conn: &mut D::Conn) {
     for name in tables.split(',') {
         let table = ledger::<D>(name);
         let Some((_, definition)) = VERSION_1.iter().find(|(old, _)| *old == name) else {
-            D::run(conn, &format!("DROP TABLE {table}"));
+            // SQLite compiles the triggers with every statement, and these here are not those of the previous release
+            if D::POSTGRES || name != "strangers" {
+                D::run(conn, &format!("DROP TABLE {table}"));
+            }
             continue;
         };
         let names = columns(definition);
@@ -293,8 +296,7 @@ fn fm13_a_newer_binary_serves_on_an_older_ledger_and_a_step_upgrades_it<
     assert_eq!(rows(&mut conn), before);
     assert_eq!(instances::<D>(&mut conn), 1);
     assert_eq!(A::find(&mut conn, 2), Ok(vec![2]));
-    advance::<D, O>(&mut conn, Step::Switch);
-    lease.refresh();
+    advance_beside::<D, O>(&lease, &db.url(), Step::Switch);
     acknowledged::<D>(&mut conn);
     assert_eq!(A::find(&mut conn, 2), Ok(vec![2]));
 }

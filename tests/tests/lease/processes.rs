@@ -109,7 +109,7 @@ where
             process::at_point("statement", &text);
         },
         "insert" => {
-            let values = vec![
+            let values = [
                 child::Version {
                     id: 2,
                     tar_sha256: vec![2],

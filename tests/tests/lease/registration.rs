@@ -58,8 +58,14 @@ fn every_phase_is_followed_and_acknowledged<D: Db, A: App<D>, O: App<D>>() {
         let health = lease.health();
         assert_eq!((health.acknowledged, health.lagging), (health.epoch, None));
         id += 1;
-        assert_eq!(A::insert(conn, id, &[7, u8::try_from(id).unwrap()]), Ok(1));
-        assert_eq!(A::find(conn, id), Ok(vec![7, u8::try_from(id).unwrap()]));
+        assert_eq!(
+            A::insert(conn, id, &[7, u8::try_from(id).expect("a small id")]),
+            Ok(1)
+        );
+        assert_eq!(
+            A::find(conn, id),
+            Ok(vec![7, u8::try_from(id).expect("a small id")])
+        );
         assert_eq!(A::ids(conn, &FIRST), Ok(vec![1]));
     };
     let step = advance::<D, O>;
@@ -179,14 +185,19 @@ fn a_snapshot_in_use_holds_the_acknowledgement_back<D: Db, A: App<D>, O: App<D>>
         .expect("a lease");
     acknowledged::<D>(&mut conn);
     let before = lease.on("main").expect("in force");
-    advance::<D, O>(&mut conn, Step::Expand);
-    lease.refresh();
-    wait::until("the instance says who lags", || {
-        instance::<D>(&mut conn, "lagging") == "main"
+    std::thread::scope(|scope| {
+        let url = db.url();
+        let step = scope.spawn(move || advance::<D, O>(&mut D::open(&url), Step::Expand));
+        wait::until("the instance says who lags", || {
+            lease.refresh();
+            instance::<D>(&mut conn, "lagging") == "main"
+        });
+        assert_eq!(instance::<D>(&mut conn, "acknowledged"), "0");
+        assert_eq!(before.scope(|| A::find(&mut conn, 1)), Ok(FIRST.to_vec()));
+        assert!(!step.is_finished(), "the step waits for it");
+        drop(before);
+        step.join().expect("nobody is left to wait for");
     });
-    assert_eq!(instance::<D>(&mut conn, "acknowledged"), "0");
-    assert_eq!(before.scope(|| A::find(&mut conn, 1)), Ok(FIRST.to_vec()));
-    drop(before);
     acknowledged::<D>(&mut conn);
     assert_eq!(instance::<D>(&mut conn, "lagging"), "");
 }

@@ -77,7 +77,7 @@ on_both! {
 }
 
 on_both! {
-    // A value that was made before the process learnt of the phase brings the earlier one along.
+    // A value that was made in a scope brings that one's phase along, to wherever it is sent.
     a_statement_that_is_older_than_what_the_process_knows(database, D) {
         let conn = &mut database.connect();
         D::run(conn, DDL);
@@ -85,8 +85,7 @@ on_both! {
         let stale = Version::migration().snapshot(conn).unwrap();
         advance::<versions::table, _>(conn, Step::Contract);
         let now = Version::migration().snapshot(conn).unwrap();
-        stale.make_process_wide();
-        let two = Version::tar_sha256.eq(vec![2]);
+        let two = stale.scope(|| Version::tar_sha256.eq(vec![2]));
         now.make_process_wide();
         let mut attempts = 0;
         let updated = phase::retry::<versions::table, _, _, _>(conn, |conn| {
