@@ -2,7 +2,8 @@
 //! better, 1 is "as if there were no migration". One line per figure.
 //!
 //! * `dual-…`: writers of both columns, with the triggers of the safety net and without.
-//! * `old-only-…`: writers that know the old column only, with the triggers, and on the table as it was before `expand`.
+//! * `old-only-…`: writers that know the old column only, with the triggers, which mirror each write and note who it was, and
+//!   without.
 //! * `read-…`: reads in every phase, and plain Diesel's reads of the column in force.
 //! * `lease-…`: statements of a process that holds a lease, and of one that was given the phase once and for all.
 //!
@@ -314,9 +315,12 @@ fn dual_writers(server: &Arc<PgServer>) {
     }
 }
 
-/// Writers of the old column, with the triggers and on the table as it was before.
+/// Writers of the old column, with the triggers and without, where the new column stays as it was.
 fn old_only_writers(server: &Arc<PgServer>) {
-    let places = &mut (Place::new(server, expanded), Place::new(server, |_| ()));
+    let places = &mut (
+        Place::new(server, expanded),
+        Place::new(server, both_columns),
+    );
     for clients in [1, 4] {
         compare("old-only-insert-rename", places, clients, |conn, number| {
             insert_into(both::table)
