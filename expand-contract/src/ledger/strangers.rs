@@ -20,42 +20,49 @@ use crate::stranger::Stranger;
 /// For how many seconds a session that was seen may write without being put on record again (PostgreSQL).
 const THROTTLE: u64 = 5;
 
+/// The moment of a statement, in seconds: what tells statements of a session apart (PostgreSQL).
+const STATEMENT: &str = "pg_catalog.date_part('epoch', pg_catalog.statement_timestamp())";
+
+/// Whose writes a session counts, and since when evidence counts. Sequences are outside of transactions and snapshots: a
+/// serializable writer leaves no trace by reading one (PostgreSQL).
+const WHO: &str =
+    "pg_catalog.concat(session_user, ' ', pg_catalog.current_setting('application_name'), ' ', \
+     pg_catalog.pg_sequence_last_value('expand_contract.stranger_epoch'))";
+
 /// How many rows the triggers may leave between two looks of a runner.
 const MOST: u32 = 10_000;
 
 /// What the triggers call (PostgreSQL). In the trigger's transaction, with the rights of the trigger's owner.
 pub(super) fn functions() -> String {
-    // Two settings of the session: the statement that was counted last, so that each counts once and all its other rows
-    // pay for a comparison; and {second it was put on record, generation of evidence, statements since, slot, who}. A slot
-    // is one of the server's places for sessions: bounded by max_connections where process ids are not, and nobody else's
-    // at the time. Sequences are outside of transactions and snapshots: a serializable writer leaves no trace by reading
-    // one.
+    // The trigger itself counts the statements of a session that was put on record a moment ago (see `saw`), and calls this
+    // only for the others: a call of a function with a few expressions in it costs a small statement a tenth of its time.
+    // A slot is one of the server's places for sessions: bounded by max_connections where process ids are not, and nobody
+    // else's at the time.
     format!(
         "CREATE SEQUENCE IF NOT EXISTS expand_contract.stranger_epoch;
          CREATE SEQUENCE IF NOT EXISTS expand_contract.net_rows;
-         CREATE OR REPLACE FUNCTION expand_contract.saw(
-           _id text, _generation integer, _side text, _setting text, _statement text)
+         CREATE OR REPLACE FUNCTION expand_contract.saw(_id text, _generation integer, _side text, _setting text)
          RETURNS void LANGUAGE plpgsql AS $f$
          DECLARE
-           known bigint[] := nullif(pg_catalog.current_setting(_setting || '_known', true), '');
-           now_s bigint := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint;
-           epoch bigint := coalesce(pg_catalog.pg_sequence_last_value('expand_contract.stranger_epoch'), 0);
-           who bigint := pg_catalog.hashtext(session_user || ' ' || pg_catalog.current_setting('application_name'));
+           counted bigint := coalesce(nullif(pg_catalog.current_setting(_setting || '_count', true), '')::bigint, 0);
+           slot bigint := nullif(pg_catalog.current_setting('expand_contract.slot', true), '');
+           who text := {WHO};
          BEGIN
            IF pg_catalog.current_setting('expand_contract.copying', true) = 'on' THEN RETURN; END IF;
-           PERFORM pg_catalog.set_config(_setting, _statement, false);
-           IF known IS NULL OR known[2] <> epoch OR known[5] <> who THEN
-             known := ARRAY[0, epoch, 0, coalesce(known[4], (SELECT pg_catalog.split_part(virtualtransaction, '/', 1)::bigint + 1
+           PERFORM pg_catalog.set_config(_setting, {STATEMENT}::text, false);
+           IF pg_catalog.current_setting(_setting || '_who', true) IS DISTINCT FROM who THEN
+             counted := 0;
+             PERFORM pg_catalog.set_config(_setting || '_who', who, false);
+           END IF;
+           IF slot IS NULL THEN
+             slot := coalesce((SELECT pg_catalog.split_part(virtualtransaction, '/', 1)::bigint + 1
                FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'virtualxid' LIMIT 1),
-               pg_catalog.pg_backend_pid()), who];
+               pg_catalog.pg_backend_pid());
+             PERFORM pg_catalog.set_config('expand_contract.slot', slot::text, false);
            END IF;
-           known[3] := known[3] + 1;
-           IF now_s NOT BETWEEN known[1] AND known[1] + {THROTTLE} - 1 THEN
-             PERFORM expand_contract.note_stranger(_id, _generation, _side, known[4], known[3]);
-             known[1] := now_s;
-             known[3] := 0;
-           END IF;
-           PERFORM pg_catalog.set_config(_setting || '_known', known::text, false);
+           PERFORM expand_contract.note_stranger(_id, _generation, _side, slot, counted + 1);
+           PERFORM pg_catalog.set_config(_setting || '_count', '0', false);
+           PERFORM pg_catalog.set_config(_setting || '_until', ({STATEMENT} + {THROTTLE})::text, false);
          END $f$;
          CREATE OR REPLACE FUNCTION expand_contract.note_stranger(
            _id text, _generation integer, _side text, _backend bigint, _writes bigint)
@@ -122,10 +129,18 @@ pub(crate) fn saw(dialect: Dialect, origin: Origin<'_>, side: Side) -> String {
         Dialect::Postgres => {
             let tag = super::hash(&format!("{id}/{generation}")) & 0xffff_ffff;
             let setting = format!("'expand_contract.seen_{tag:08x}_{side}'");
-            let statement = "pg_catalog.date_part('epoch', pg_catalog.statement_timestamp())::text";
+            let of = |what: &str| {
+                let name = format!("'expand_contract.seen_{tag:08x}_{side}_{what}'");
+                (format!("pg_catalog.current_setting({name}, true)"), name)
+            };
+            let ((until, _), (who, _), (count, counts)) = (of("until"), of("who"), of("count"));
+            // each statement once, and its other rows pay for a comparison
             format!(
-                "IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM {statement} THEN \
-                 PERFORM expand_contract.saw({id}, {generation}, '{side}', {setting}, {statement}); END IF;"
+                "IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM {STATEMENT}::text THEN \
+                 IF nullif({until}, '')::float8 > {STATEMENT} AND {who} = {WHO} THEN \
+                 PERFORM pg_catalog.set_config({setting}, {STATEMENT}::text, false), \
+                 pg_catalog.set_config({counts}, ({count}::bigint + 1)::text, false); \
+                 ELSE PERFORM expand_contract.saw({id}, {generation}, '{side}', {setting}); END IF; END IF;"
             )
         }
         Dialect::Sqlite => {

@@ -196,15 +196,15 @@ impl<'m> Parts<'m> {
             (false, true) => format!("IF {} THEN RETURN NEW; END IF;", self.consistent),
             _ => String::new(),
         };
+        // an old-only writer's rows first, by as few expressions as tell them: each is prepared anew in a transaction
         Ok(format!(
-            "IF {old_kept} AND {new_kept} THEN RETURN NEW; END IF; \
-             IF NOT {old_kept} AND NOT {new_kept} THEN {allow} {} \
-             ELSIF NOT {old_kept} THEN {} {} ELSE {} {} END IF;",
-            self.refuse(),
+            "IF {new_kept} THEN IF {old_kept} THEN RETURN NEW; END IF; {} {} \
+             ELSIF {old_kept} THEN {} {} ELSE {allow} {} END IF;",
             self.unless(&backward, &self.to_new()),
             self.saw(Side::Old),
             self.unless(&forward, &self.to_old()),
             self.saw(Side::New),
+            self.refuse(),
         ))
     }
 
