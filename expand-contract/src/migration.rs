@@ -1,6 +1,7 @@
 //! The steps of one migration, in an order that the compiler checks.
 
 mod member;
+mod status;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,21 +13,22 @@ use diesel::Table;
 
 use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnection};
-use crate::definition::{Dialect, TableName};
+use crate::definition::TableName;
 use crate::error::{Error, While};
 use crate::ledger;
 use crate::notice::Notice;
 use crate::options::Options;
-use crate::phase::{Pass, Phase, Stage, Step};
+use crate::phase::{Pass, Phase, Step};
 use crate::plan::Action;
-use crate::runner::{Drained, Position, Runner};
-use crate::shadow::{Sampled, Sampling, ShadowReads};
+use crate::runner::{Drained, Runner};
+use crate::shadow::{Sampled, Sampling};
 use crate::state::{PhaseCell, Snapshot};
-use crate::stranger::Stranger;
-use crate::waiting::{Instance, Override};
 
 #[doc(hidden)]
 pub use member::Member;
+pub use status::Status;
+use status::{company, read, read_cell, snapshot_of};
+pub(crate) use status::{snapshot_here, with_looker};
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and
 /// `#[expand_contract::migrate]` implement it.
@@ -85,52 +87,6 @@ pub mod state {
 pub struct Migration<M, S = state::Start> {
     options: Options,
     known: PhantomData<fn() -> (M, S)>,
-}
-
-/// Where a migration stands.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Status {
-    /// The migration's id.
-    pub migration: &'static str,
-    /// The table.
-    pub table: String,
-    /// Pass and phase.
-    pub stage: Stage,
-    /// The old column misses what was written since `retire`; `rollback` goes on with copying it back.
-    pub old_incomplete: bool,
-    /// The new column is left over from a rollback that was interrupted; `rollback` or `expand` drops it.
-    pub leftover: bool,
-    /// Whether the ledger says so; otherwise it was read off the columns.
-    pub in_ledger: bool,
-    /// How often the phase has changed.
-    pub epoch: i64,
-    /// Whether the copy was completed.
-    pub backfilled: bool,
-    /// Whether the last comparison found no difference.
-    pub verified: bool,
-    /// How many rows the last comparison found to differ.
-    pub mismatches: Option<u64>,
-    /// How many rows wait to be converted by a Rust function, because one of their columns was written without the other.
-    pub queued: u64,
-    /// Since when the first of them waits, as the database prints it.
-    pub queued_since: Option<String>,
-    /// Who moved it last.
-    pub runner: Option<String>,
-    /// When the ledger's row changed last, as the database prints it.
-    pub updated_at: Option<String>,
-    /// The ledger's epoch at which the phase was published: what instances acknowledge. 0 without a ledger.
-    pub published: i64,
-    /// Whether nobody acts on an earlier phase any more; the next step waits for that before anything else.
-    pub settled: bool,
-    /// The processes that are registered for the migration.
-    pub instances: Vec<Instance>,
-    /// The gates that were passed while they were closed.
-    pub overrides: Vec<Override>,
-    /// Who was seen to write only one of the columns, the latest first.
-    pub strangers: Vec<Stranger>,
-    /// What reads that looked at both columns have found since `expand`, as far as it was reported.
-    pub shadow_reads: ShadowReads,
 }
 
 /// A migration in the state that the ledger says.
@@ -360,6 +316,9 @@ impl<M: Migrate, S> Migration<M, S> {
 
     /// Runs all steps through the given one, from wherever the migration stands. [`Step::Rollback`] goes back by one
     /// phase.
+    ///
+    /// A table without rows goes through [`Step::Contract`] as by [`Self::run_on_empty`], unless an instance is registered
+    /// that has to be waited for.
     pub fn advance_to<C>(&mut self, conn: &mut C, step: Step) -> Result<Status, Error>
     where
         C: RunnerConnection,
@@ -369,7 +328,7 @@ impl<M: Migrate, S> Migration<M, S> {
             return self.rollback(conn);
         }
         let (_, status) = self.with_runner(conn, |runner| {
-            if step == Step::Contract && runner.is_untouched_and_empty()? {
+            if step == Step::Contract && runner.is_new()? {
                 return runner.run_on_empty().map(drop);
             }
             let pass = runner.checked_position()?.stage.pass;
@@ -539,121 +498,4 @@ where
     let table = <M::Table as HasTable>::table();
     let sql = <C::Backend as RunnerBackend>::render(&table).during("reading the table's name")?;
     parse_table_name(&sql)
-}
-
-fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
-    read_cell(M::cell(), runner)
-}
-
-fn read_cell(
-    cell: &'static PhaseCell,
-    runner: &mut Runner<'_>,
-) -> Result<(Snapshot, Status), Error> {
-    let def = cell.definition();
-    let position = runner.position()?;
-    let snapshot = snapshot_of(cell, runner, &position, true)?;
-    Ok((snapshot, status(def.id, runner.name.to_string(), &position)))
-}
-
-/// What statements need to know at the position. `shadow`: whether shadow reads are worth a look at the catalogue where
-/// nothing else is.
-fn snapshot_of(
-    cell: &'static PhaseCell,
-    runner: &mut Runner<'_>,
-    position: &Position,
-    shadow: bool,
-) -> Result<Snapshot, Error> {
-    let dialect = runner.s.dialect();
-    let mut old_types = vec![None; cell.definition().changes.len()];
-    let mut sql = None;
-    let casts = dialect == Dialect::Postgres;
-    if (casts || shadow) && position.stage.phase != Phase::Contracted {
-        match runner.facts() {
-            Ok(facts) => {
-                sql = runner.shadow_sql(&facts)?;
-                for change in facts.changes.into_iter().filter(|_| casts) {
-                    if let Some(place) = old_types.get_mut(change.index) {
-                        *place = Some(change.frozen.old_type);
-                    }
-                }
-            }
-            Err(error) if casts => return Err(error),
-            // statements do without; the runner says what is wrong with the table
-            Err(_) => {}
-        }
-    }
-    let epoch = position.row.as_ref().map_or(0, |row| row.epoch);
-    Ok(Snapshot::new(cell, position.stage, dialect, old_types)
-        .with_epoch(epoch)
-        .with_old_incomplete(position.old_incomplete())
-        .with_shadow(sql))
-}
-
-fn status(migration: &'static str, table: String, position: &Position) -> Status {
-    let stage = position.stage;
-    let row = position.row.as_ref();
-    Status {
-        migration,
-        table: row.map_or(table, |row| row.table.clone()),
-        stage,
-        old_incomplete: position.old_incomplete(),
-        leftover: position.cleanup(),
-        in_ledger: row.is_some(),
-        epoch: row.map_or(0, |row| row.epoch),
-        backfilled: position.backfilled(),
-        verified: position.verified(),
-        mismatches: row.and_then(|row| row.mismatches),
-        queued: 0,
-        queued_since: None,
-        runner: row.and_then(|row| row.runner.clone()),
-        updated_at: row.map(|row| row.updated_at.clone()),
-        published: row.map_or(0, |row| row.published),
-        settled: position.settled(),
-        instances: Vec::new(),
-        overrides: Vec::new(),
-        strangers: Vec::new(),
-        shadow_reads: ShadowReads::default(),
-    }
-}
-
-// with the lists, which a statement's phase does not need
-fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error> {
-    if status.in_ledger {
-        let registered = runner.registered()?.into_iter();
-        status.instances = registered.map(|row| row.instance).collect();
-        status.overrides = runner.overrides()?;
-        status.strangers = runner.ledger.clone().strangers(runner.s)?;
-        status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
-        (status.queued, status.queued_since) = runner.waiting()?;
-    }
-    Ok(status)
-}
-
-/// The snapshot of one migration, read on the connection as it is (inside a transaction too).
-pub(crate) fn snapshot_here<M, C>(conn: &mut C) -> Result<Snapshot, Error>
-where
-    C: RunnerConnection,
-    M: MigrateOn<C>,
-{
-    with_looker::<M, C, _>(conn, |runner| {
-        let position = runner.position()?;
-        position.check_sets(M::cell().definition())?;
-        snapshot_of(M::cell(), runner, &position, false)
-    })
-}
-
-/// `work` with a runner that only looks, on the connection as it is (inside a transaction too).
-pub(crate) fn with_looker<M, C, T>(
-    conn: &mut C,
-    work: impl FnOnce(&mut Runner<'_>) -> Result<T, Error>,
-) -> Result<T, Error>
-where
-    C: RunnerConnection,
-    M: MigrateOn<C>,
-{
-    let mut session = ConnectionSession::<C>::new(conn, Vec::new());
-    let mut options = Options::default();
-    let def = M::cell().definition();
-    let name = table_name::<M, C>()?;
-    work(&mut Runner::new(&mut session, def, name, &mut options)?)
 }

@@ -29,7 +29,7 @@ impl Ledger {
             format_args!("m.id = {BIND} AND m.generation = {}", self.def.generation),
         );
         let rows = s.rows(&sql, &[self.id()]).during("reading the instances")?;
-        let me = format!("{}\t{}", self.def.id, self.def.generation);
+        let me = self.served_as();
         let mut out = Vec::new();
         for row in rows {
             let mut row = Fields::new(row);
@@ -57,6 +57,20 @@ impl Ledger {
             });
         }
         Ok(out)
+    }
+
+    /// Whether any process is registered for the migration, which the ledger need not know yet.
+    pub(crate) fn is_served(&self, s: &mut dyn Session) -> Result<bool, Error> {
+        let sql = format!("SELECT migrations FROM {}", self.table("instances"));
+        let rows = s.rows(&sql, &[]).during("reading the instances")?;
+        let mut served = rows.into_iter().flatten().flatten();
+        let me = self.served_as();
+        Ok(served.any(|served| served.lines().any(|line| line == me)))
+    }
+
+    // a line of what an instance says it serves
+    fn served_as(&self) -> String {
+        format!("{}\t{}", self.def.id, self.def.generation)
     }
 
     /// Takes an instance off the list if its counter is still the one given. Whether it need not be waited for any more.

@@ -289,7 +289,7 @@ impl Runner<'_> {
     }
 
     // a ledger that an older release keeps has no such tables
-    fn keeps_company(&mut self) -> Result<bool, Error> {
+    pub(super) fn keeps_company(&mut self) -> Result<bool, Error> {
         Ok(ledger::meta(self.s)?.is_some_and(|meta| meta.version >= 2))
     }
 }

@@ -7,10 +7,14 @@ use crate::phase::{Phase, Stage, Step};
 use crate::plan::{Action, Kind, Work};
 
 impl Runner<'_> {
-    /// Whether the migration has not begun and the table has no rows.
-    pub(crate) fn is_untouched_and_empty(&mut self) -> Result<bool, Error> {
+    /// Whether the migration has not begun, the table has no rows, and no instance is registered that would have to be
+    /// waited for in between.
+    pub(crate) fn is_new(&mut self) -> Result<bool, Error> {
         let position = self.checked_position()?;
         if position.stage != Stage::first(Phase::Original) || position.cleanup() {
+            return Ok(false);
+        }
+        if self.keeps_company()? && self.ledger.is_served(self.s)? {
             return Ok(false);
         }
         let facts = self.facts()?;

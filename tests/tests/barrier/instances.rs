@@ -204,7 +204,27 @@ where
     assert!(!status::<D>(conn).settled);
 }
 
+// An empty table goes to the end in one step only where nobody has to be waited for.
+fn an_empty_table_with_an_instance_goes_step_by_step<D: Db>(db: &D)
+where
+    items::table: MigrateOn<D::Conn>,
+{
+    let conn = &mut db.connect();
+    table::<D>(conn, 0);
+    Item::migration().prepare(conn).expect("a ledger");
+    let instance = Instance("a");
+    instance.register::<D>(conn, LONG);
+    closed(
+        advance_with::<D>(conn, impatient(), Step::Contract),
+        Gate::Instances,
+        Step::Expand,
+    );
+    assert_eq!(status::<D>(conn).stage.phase, Phase::Expanded);
+    assert!(instance.is_registered::<D>(conn));
+}
+
 on_every_database!(
+    an_empty_table_with_an_instance_goes_step_by_step,
     a_step_goes_on_when_the_instance_acknowledges,
     at_the_limit_whoever_is_late_is_named,
     a_crashed_instance_holds_a_step_up_for_its_lease_only,
