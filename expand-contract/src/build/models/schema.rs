@@ -72,7 +72,8 @@ fn disagreements(
         ),
         (Some(_), None) => {}
     }
-    if let (Some(new), Some(old_type)) = (new, &change.retype_from) {
+    // under another name a value may change and keep its type: the name shows that the line is the new one
+    if let (Some(new), Some(old_type), None) = (new, &change.retype_from, &change.old_name) {
         if unqualified(&new.ty) == unqualified(old_type) {
             say(
                 new.at,

@@ -106,8 +106,8 @@ fn the_old_type() {
             "contact -> diesel::sql_types::Text,",
             "balance -> Nullable<sql_types::Integer>,",
         ],
-        &["src/schema.rs:4:9 schema", "src/schema.rs:5:9 schema"],
-        &["the type it had before", "the type it had before"],
+        &["src/schema.rs:5:9 schema"],
+        &["the type it had before"],
     );
 }
 
