@@ -14,7 +14,7 @@ use crate::support::*;
 /// Runs one after the other; each is killed again and again until it is done.
 const WAYS: [&str; 3] = ["to retired", "to original", "to contracted"];
 
-fn go<D: Db>(conn: &mut D::Conn, way: &str, options: expand_contract::Options)
+pub(super) fn go<D: Db>(conn: &mut D::Conn, way: &str, options: expand_contract::Options)
 where
     items::table: MigrateOn<D::Conn>,
 {
@@ -112,9 +112,10 @@ where
     let mut lines = role.splitn(4, '\n').skip(1);
     let mut next = || lines.next().expect("a line");
     let (way, nth, url) = (next(), next(), next());
-    let left: Cell<u32> = Cell::new(nth.parse().expect("a number"));
+    let left: Cell<i32> = Cell::new(nth.parse().expect("a number"));
     let options = options().on_action(move |event| {
         left.set(left.get() - 1);
+        // once: it may be told to go on
         if left.get() == 0 {
             let point = format!("{} {:?} {}", event.step, event.moment, event.action);
             process::at_point("stopped", &point);

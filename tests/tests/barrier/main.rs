@@ -12,5 +12,6 @@ mod instances;
 mod resume;
 mod rollback;
 mod snapshots;
+mod stopped;
 mod strays;
 mod transactions;

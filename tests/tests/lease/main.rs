@@ -3,6 +3,7 @@
 
 mod common;
 mod deadline;
+mod faults;
 mod ledgers;
 mod processes;
 mod registration;

@@ -20,7 +20,7 @@ mod child {
 model!(operator);
 
 /// What the parent tells the child.
-struct Orders {
+pub(super) struct Orders {
     postgres: bool,
     task: String,
     duration: Duration,
@@ -29,7 +29,7 @@ struct Orders {
 }
 
 impl Orders {
-    fn new<D: Db>(db: &D, task: &str, duration: Duration, patience: Duration) -> Self {
+    pub(super) fn new<D: Db>(db: &D, task: &str, duration: Duration, patience: Duration) -> Self {
         Orders {
             postgres: D::POSTGRES,
             task: task.to_owned(),
@@ -59,7 +59,7 @@ impl Orders {
         })
     }
 
-    fn spawn(&self) -> TestProcess {
+    pub(super) fn spawn(&self) -> TestProcess {
         TestProcess::spawn("processes::child_serves", &self.role())
     }
 

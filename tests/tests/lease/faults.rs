@@ -1,0 +1,113 @@
+//! In every phase, forwards and back: instances that are killed, and instances that stand still until the phase is gone.
+
+use std::time::Duration;
+
+use expand_contract::phase::{Phase, Step};
+use expand_contract::Migrate;
+use tests::process::TestProcess;
+use tests::wait;
+
+use crate::common::*;
+use crate::processes::Orders;
+
+model!(operator);
+
+const WAY: [Step; 9] = [
+    Step::Expand,
+    Step::Verify,
+    Step::Switch,
+    Step::Rollback,
+    Step::Switch,
+    Step::Retire,
+    Step::Rollback,
+    Step::Retire,
+    Step::Contract,
+];
+
+/// What a process says that reads right.
+fn right(said: &str) -> bool {
+    said.starts_with(&format!("ok {FIRST:?} [1]"))
+}
+
+fn serves(orders: &Orders) -> TestProcess {
+    let mut child = orders.spawn();
+    child.wait_for_point("serves");
+    child.go_on();
+    let said = child.wait_for_point("statement");
+    assert!(right(&said), "{said}");
+    child
+}
+
+fn instances_are_killed_and_stopped_in_every_phase<D: Db>()
+where
+    operator::App: App<D>,
+{
+    let (db, mut conn) = database::<D>();
+    let orders = Orders::new(
+        &db,
+        "statements",
+        Duration::from_millis(400),
+        Duration::ZERO,
+    );
+    let mut seen = Vec::new();
+    for step in WAY {
+        let (mut killed, mut stopped) = (serves(&orders), serves(&orders));
+        killed.kill();
+        // SQLite: a process that stands still with the file locked stops everybody, which is not what this is about
+        wait::until("it stands still without a lock", || {
+            stopped.stop();
+            let locked = !D::POSTGRES && D::fails(&mut conn, "BEGIN IMMEDIATE; ROLLBACK");
+            if locked {
+                stopped.resume();
+            }
+            !locked
+        });
+        // waits for both until their leases have run out, where it publishes
+        advance::<D, operator::App>(&mut conn, step);
+        if step != Step::Verify {
+            let sql = format!("SELECT count(*) FROM {}", ledger::<D>("instances"));
+            assert_eq!(D::text(&mut conn, &sql).as_deref(), Some("0"), "{step}");
+        }
+        let phase = <operator::App as App<D>>::Table::migration()
+            .status(&mut conn)
+            .expect("a status")
+            .stage
+            .phase;
+        seen.push(phase);
+        // whatever it was about to do: never a wrong answer, at worst an error that says why
+        stopped.go_on();
+        stopped.resume();
+        wait::until("it serves again", || {
+            let said = stopped.wait_for_point("statement");
+            assert!(
+                right(&said) || said.contains("lease on the phase"),
+                "{step}: {said}"
+            );
+            stopped.go_on();
+            right(&said)
+        });
+        stopped.kill();
+    }
+    let phases = [
+        Phase::Expanded,
+        Phase::Expanded,
+        Phase::Switched,
+        Phase::Expanded,
+        Phase::Switched,
+        Phase::Retired,
+        Phase::Switched,
+        Phase::Retired,
+        Phase::Contracted,
+    ];
+    assert_eq!(seen, phases);
+}
+
+#[test]
+fn fm16_instances_are_killed_and_stopped_in_every_phase_on_sqlite() {
+    instances_are_killed_and_stopped_in_every_phase::<Lite>();
+}
+
+#[test]
+fn fm16_instances_are_killed_and_stopped_in_every_phase_on_postgres() {
+    instances_are_killed_and_stopped_in_every_phase::<Postgres>();
+}
