@@ -12,16 +12,20 @@ use crate::processes::Orders;
 
 model!(operator);
 
-const WAY: [Step; 9] = [
-    Step::Expand,
-    Step::Verify,
-    Step::Switch,
-    Step::Rollback,
-    Step::Switch,
-    Step::Retire,
-    Step::Rollback,
-    Step::Retire,
-    Step::Contract,
+/// What happens while a process stands still, and where that leads. Twice the column that it knows is gone by then.
+const WAY: [(&[Step], Phase); 6] = [
+    (&[Step::Expand], Phase::Expanded),
+    (&[Step::Switch, Step::Rollback], Phase::Expanded),
+    (&[Step::Switch, Step::Retire], Phase::Retired),
+    (
+        &[Step::Rollback, Step::Rollback, Step::Rollback],
+        Phase::Original,
+    ),
+    (&[Step::Expand], Phase::Expanded),
+    (
+        &[Step::Switch, Step::Retire, Step::Contract],
+        Phase::Contracted,
+    ),
 ];
 
 /// What a process says that reads right.
@@ -49,8 +53,7 @@ where
         Duration::from_millis(400),
         Duration::ZERO,
     );
-    let mut seen = Vec::new();
-    for step in WAY {
+    for (steps, phase) in WAY {
         let (mut killed, mut stopped) = (serves(&orders), serves(&orders));
         killed.kill();
         // SQLite: a process that stands still with the file locked stops everybody, which is not what this is about
@@ -62,18 +65,14 @@ where
             }
             !locked
         });
-        // waits for both until their leases have run out, where it publishes
-        advance::<D, operator::App>(&mut conn, step);
-        if step != Step::Verify {
+        // the first one waits for both until their leases have run out
+        for step in steps {
+            advance::<D, operator::App>(&mut conn, *step);
             let sql = format!("SELECT count(*) FROM {}", ledger::<D>("instances"));
             assert_eq!(D::text(&mut conn, &sql).as_deref(), Some("0"), "{step}");
         }
-        let phase = <operator::App as App<D>>::Table::migration()
-            .status(&mut conn)
-            .expect("a status")
-            .stage
-            .phase;
-        seen.push(phase);
+        let now = <operator::App as App<D>>::Table::migration().status(&mut conn);
+        assert_eq!(now.expect("a status").stage.phase, phase);
         // whatever it was about to do: never a wrong answer, at worst an error that says why
         stopped.go_on();
         stopped.resume();
@@ -81,25 +80,13 @@ where
             let said = stopped.wait_for_point("statement");
             assert!(
                 right(&said) || said.contains("lease on the phase"),
-                "{step}: {said}"
+                "{steps:?}: {said}"
             );
             stopped.go_on();
             right(&said)
         });
         stopped.kill();
     }
-    let phases = [
-        Phase::Expanded,
-        Phase::Expanded,
-        Phase::Switched,
-        Phase::Expanded,
-        Phase::Switched,
-        Phase::Retired,
-        Phase::Switched,
-        Phase::Retired,
-        Phase::Contracted,
-    ];
-    assert_eq!(seen, phases);
 }
 
 #[test]
