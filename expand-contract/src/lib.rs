@@ -2,7 +2,7 @@
 // without a database nobody calls the runner
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres-backend")),
-    allow(dead_code)
+    allow(dead_code, unused_imports)
 )]
 #![forbid(unsafe_code)]
 
