@@ -1,5 +1,7 @@
 //! A runner that stands still (SIGSTOP) in every phase: another one takes over, and it does nothing more when it wakes up.
 
+use std::process::Stdio;
+
 use expand_contract::phase::Phase;
 use expand_contract::MigrateOn;
 use tests::process::TestProcess;
@@ -13,7 +15,10 @@ where
     items::table: MigrateOn<D::Conn>,
 {
     let role = format!("{}\n{way}\n{nth}\n{url}", D::POSTGRES);
-    let mut child = TestProcess::spawn("clients::child_runs", &role);
+    // it is to fail, and need not tell
+    let mut child = TestProcess::spawn_with("clients::child_runs", &role, |command| {
+        command.stderr(Stdio::null());
+    });
     let point = child.wait_for_point("stopped");
     if point == "done" {
         child.go_on();
