@@ -27,7 +27,7 @@ use crate::state::{PhaseCell, Snapshot};
 #[doc(hidden)]
 pub use member::Member;
 pub use status::Status;
-use status::{company, read, read_cell, snapshot_of};
+use status::{company, read, snapshot_of};
 pub(crate) use status::{snapshot_here, with_looker};
 
 /// A migration, known by the type that carries it: the table of `schema.rs`, for which `#[derive(Migrate)]` and

@@ -9,12 +9,10 @@ use super::registry::{Acknowledgement, Found, Registry};
 use super::wire::Wire;
 use crate::backend::driver::driver;
 use crate::backend::session::Session;
-use crate::definition::{Dialect, MigrationDef};
+use crate::definition::MigrationDef;
 use crate::error::Error;
 use crate::ledger::{self, Seen, View};
 use crate::migration::Member;
-use crate::phase::Phase;
-use crate::plan::moving;
 use crate::runner::{backoff, compatible};
 use crate::shadow;
 use crate::state::Snapshot;
@@ -317,25 +315,12 @@ fn one(
     if held.is_some_and(|(held, in_ledger)| *in_ledger && same(held)) {
         return Ok(Found::Same(Some(seen.published)));
     }
-    // how to compare both columns takes a look at the table
-    if seen.stage.phase.writes_old() && seen.stage.phase.writes_new() {
+    // the old column's type, and how to compare both columns, take a look at the table
+    if seen.stage.phase.writes_old() {
         let (snapshot, published) = member.read(s)?;
         return Ok(Found::Moved(snapshot, published));
     }
-    let dialect = s.dialect();
-    let mut types = vec![None; def.changes.len()];
-    let casts = dialect == Dialect::Postgres && seen.stage.phase != Phase::Contracted;
-    if casts {
-        for (index, ..) in moving(def, seen.stage.pass) {
-            types[index] = seen.old_types.get(index).cloned().flatten();
-            // before a pass is expanded, only the table has the type
-            if seen.stage.phase == Phase::Original || types[index].is_none() {
-                let (snapshot, published) = member.read(s)?;
-                return Ok(Found::Moved(snapshot, published));
-            }
-        }
-    }
-    let snapshot = Snapshot::new(member.cell, seen.stage, dialect, types)
+    let snapshot = Snapshot::new(member.cell, seen.stage, s.dialect(), vec![])
         .with_epoch(seen.epoch)
         .with_old_incomplete(seen.old_incomplete);
     Ok(Found::Moved(snapshot, Some(seen.published)))

@@ -40,8 +40,6 @@ pub(crate) struct Seen {
     /// How often the migration's phase had changed.
     pub(crate) epoch: i64,
     pub(crate) old_incomplete: bool,
-    /// The frozen type of each old column, where there is one.
-    pub(crate) old_types: Vec<Option<String>>,
 }
 
 /// Whether the ledger is of a version that holds what [`view`] asks for.
@@ -153,14 +151,6 @@ fn columns(
             ));
             binds.push(text(def.id));
         }
-        for change in 0..def.changes.len() {
-            out.push(format!(
-                "(SELECT old_type FROM {} WHERE id = {BIND} AND generation = {} AND change = {change})",
-                table(dialect, "columns"),
-                def.generation
-            ));
-            binds.push(text(def.id));
-        }
     }
     out.join(", ")
 }
@@ -192,7 +182,6 @@ fn parse(row: &mut Fields, of: &[&'static MigrationDef]) -> Result<View, Error> 
         let (pass, phase) = (row.maybe(), row.text());
         let (reads, writes, published) = (row.text(), row.text(), row.maybe());
         let (epoch, old_incomplete) = (row.maybe(), row.maybe());
-        let old_types = def.changes.iter().map(|_| row.maybe()).collect();
         let number = |text: Option<String>| {
             let parsed = text.and_then(|text| text.parse::<i64>().ok());
             parsed.ok_or_else(|| Error::Unexpected {
@@ -219,7 +208,6 @@ fn parse(row: &mut Fields, of: &[&'static MigrationDef]) -> Result<View, Error> 
                 published: number(published)?,
                 epoch: number(epoch)?,
                 old_incomplete: number(old_incomplete)? != 0,
-                old_types,
             })
         };
         seen.push(Some(one()));

@@ -95,10 +95,6 @@ impl Ledger {
     /// What all readers have reported.
     pub(crate) fn shadow_reads(&self, s: &mut dyn Session) -> Result<ShadowReads, Error> {
         let mut all = ShadowReads::default();
-        // a ledger that an older release keeps has no such table
-        if super::meta(s)?.is_none_or(|meta| meta.version < 2) {
-            return Ok(all);
-        }
         let sql = format!(
             "SELECT reader, CAST(samples AS text), CAST(mismatches AS text), sample_key FROM {} WHERE {} ORDER BY reader",
             self.table("shadow_reads"),

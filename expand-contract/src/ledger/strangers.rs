@@ -186,10 +186,6 @@ pub(crate) fn poisoned(
 impl Ledger {
     /// Whom the triggers saw, the latest first. Takes no lock that a writer waits for.
     pub(crate) fn strangers(&self, s: &mut dyn Session) -> Result<Vec<Stranger>, Error> {
-        // a ledger that an older release keeps has no evidence
-        if super::meta(s)?.is_none_or(|meta| meta.version < 2) {
-            return Ok(Vec::new());
-        }
         if s.dialect() == Dialect::Postgres && s.depth()? == 0 {
             // a serializable read of the evidence could be what makes a serializable writer fail
             return transaction(s, |s| {

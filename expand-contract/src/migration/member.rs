@@ -1,6 +1,6 @@
 //! One migration of several, without its type.
 
-use super::{read_cell, table_name, MigrateOn};
+use super::{snapshot_of, table_name, MigrateOn};
 use crate::backend::session::Session;
 use crate::backend::RunnerConnection;
 use crate::definition::TableName;
@@ -48,6 +48,7 @@ impl Member {
         let position = runner.position()?;
         position.check_sets(def)?;
         let published = position.row.as_ref().map(|row| row.published);
-        Ok((read_cell(self.cell, &mut runner)?.0, published))
+        let snapshot = snapshot_of(self.cell, &mut runner, &position, true)?;
+        Ok((snapshot, published))
     }
 }

@@ -5,6 +5,7 @@ use crate::backend::session::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::definition::Dialect;
 use crate::error::Error;
+use crate::ledger;
 use crate::options::Options;
 use crate::phase::{Phase, Stage};
 use crate::runner::{Position, Runner};
@@ -60,17 +61,10 @@ pub struct Status {
 }
 
 pub(super) fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
-    read_cell(M::cell(), runner)
-}
-
-pub(super) fn read_cell(
-    cell: &'static PhaseCell,
-    runner: &mut Runner<'_>,
-) -> Result<(Snapshot, Status), Error> {
-    let def = cell.definition();
     let position = runner.position()?;
-    let snapshot = snapshot_of(cell, runner, &position, true)?;
-    Ok((snapshot, status(def.id, runner.name.to_string(), &position)))
+    let snapshot = snapshot_of(M::cell(), runner, &position, true)?;
+    let status = status(runner.def.id, runner.name.to_string(), &position);
+    Ok((snapshot, status))
 }
 
 /// What statements need to know at the position. `shadow`: whether shadow reads are worth a look at the catalogue where
@@ -134,13 +128,13 @@ fn status(migration: &'static str, table: String, position: &Position) -> Status
     }
 }
 
-// with the lists, which a statement's phase does not need
+// with the lists, which a statement's phase does not need, and a ledger that an older release keeps does not have
 pub(super) fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error> {
-    if status.in_ledger {
-        let registered = runner.registered()?.into_iter();
+    if status.in_ledger && ledger::is_current(runner.s)? {
+        let registered = runner.ledger.instances(runner.s)?.into_iter();
         status.instances = registered.map(|row| row.instance).collect();
-        status.overrides = runner.overrides()?;
-        status.strangers = runner.ledger.clone().strangers(runner.s)?;
+        status.overrides = runner.ledger.overrides(runner.s)?;
+        status.strangers = runner.ledger.strangers(runner.s)?;
         status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
         (status.queued, status.queued_since) = runner.waiting()?;
     }

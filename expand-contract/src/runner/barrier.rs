@@ -11,7 +11,7 @@ use crate::gate::Gate;
 use crate::ledger::{self, Lease, Registered};
 use crate::phase::Step;
 use crate::plan::Action;
-use crate::waiting::{Override, Waiting, Whom};
+use crate::waiting::{Waiting, Whom};
 
 /// What is added to an instance's lease before it counts as expired: two clocks may run at different speeds, though by far
 /// less than a tenth.
@@ -273,23 +273,10 @@ impl Runner<'_> {
     }
 
     /// The instances that serve the migration. Reads only.
-    pub(crate) fn registered(&mut self) -> Result<Vec<Registered>, Error> {
-        match self.keeps_company()? {
+    fn registered(&mut self) -> Result<Vec<Registered>, Error> {
+        match ledger::is_current(self.s)? {
             true => self.ledger.instances(self.s),
             false => Ok(Vec::new()),
         }
-    }
-
-    /// The gates that were passed while they were closed. Reads only.
-    pub(crate) fn overrides(&mut self) -> Result<Vec<Override>, Error> {
-        match self.keeps_company()? {
-            true => self.ledger.overrides(self.s),
-            false => Ok(Vec::new()),
-        }
-    }
-
-    // a ledger that an older release keeps has no such tables
-    pub(super) fn keeps_company(&mut self) -> Result<bool, Error> {
-        Ok(ledger::meta(self.s)?.is_some_and(|meta| meta.version >= 2))
     }
 }

@@ -154,8 +154,7 @@ impl Runner<'_> {
     /// How many rows are in the queue, and since when. Reads only.
     pub(crate) fn waiting(&mut self) -> Result<(u64, Option<String>), Error> {
         let rust = |change: &crate::definition::ChangeDef| change.conversion == Conversion::Rust;
-        let current = crate::ledger::meta(self.s)?.is_some_and(|meta| meta.version >= 2);
-        if !current || !self.def.changes.iter().any(rust) {
+        if !self.def.changes.iter().any(rust) {
             return Ok((0, None));
         }
         self.ledger.queue_length(self.s)

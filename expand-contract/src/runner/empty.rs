@@ -3,6 +3,7 @@
 use super::action::has_rows;
 use super::Runner;
 use crate::error::Error;
+use crate::ledger;
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::{Action, Kind, Work};
 
@@ -14,7 +15,7 @@ impl Runner<'_> {
         if position.stage != Stage::first(Phase::Original) || position.cleanup() {
             return Ok(false);
         }
-        if self.keeps_company()? && self.ledger.is_served(self.s)? {
+        if ledger::is_current(self.s)? && self.ledger.is_served(self.s)? {
             return Ok(false);
         }
         let facts = self.facts()?;
