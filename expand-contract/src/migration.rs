@@ -6,10 +6,11 @@ mod status;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
-use diesel::Table;
+use diesel::{ConnectionResult, Table};
 
 use crate::backend::session::{ConnectionSession, Session};
 use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnection};
@@ -122,7 +123,32 @@ impl<M: Migrate, S> Migration<M, S> {
 
     /// Sets how the runner goes about its work.
     pub fn options(mut self, options: Options) -> Self {
+        let connect = self.options.connect.take();
         self.options = options;
+        if self.options.connect.is_none() {
+            self.options.connect = connect;
+        }
+        self
+    }
+
+    /// Lets the steps open further connections: for ranges that are copied and compared in parallel, for the lease while a
+    /// long statement runs, and to look at its progress. Without it, everything happens on the one connection.
+    ///
+    /// `connect` is called on other threads, and again after errors; it should lead to the same server under the same role.
+    pub fn connect_with<C, F>(mut self, connect: F) -> Self
+    where
+        C: RunnerConnection + 'static,
+        M: MigrateOn<C>,
+        F: Fn() -> ConnectionResult<C> + Send + Sync + 'static,
+    {
+        self.options.connect = Some(Arc::new(move || {
+            let conn = connect().map_err(|source| Error::Connection {
+                whom: "the runner".to_owned(),
+                source,
+            })?;
+            let session = ConnectionSession::new(Box::new(conn), M::converters());
+            Ok(Box::new(session) as Box<dyn Session>)
+        }));
         self
     }
 
@@ -229,7 +255,7 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+        let mut session = ConnectionSession::<_, C>::new(conn, Vec::new());
         let s: &mut dyn Session = &mut session;
         if s.depth()? > 0 {
             return Err(Error::InsideTransaction {

@@ -1,51 +1,16 @@
 //! What a caller may set about a run.
 
+mod events;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use crate::backend::session::Connect;
 use crate::gate::Gate;
-use crate::phase::Step;
 use crate::waiting::Waiting;
 
-/// How far a copy or comparison is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// The step.
-    pub step: Step,
-    /// Which time through the table, from 1; 0: along the queue of rows that writers of one column left.
-    pub sweep: u32,
-    /// Batches of this sweep so far.
-    pub batches: u64,
-    /// Rows looked at in this sweep so far (the last batch counts as full).
-    pub rows: u64,
-    /// Rows written (or found to differ) in this sweep so far.
-    pub changed: u64,
-    /// About how many rows the table has, where the database knows.
-    pub estimated_total: Option<u64>,
-}
-
-/// Before or after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// The action has not begun.
-    Before,
-    /// The action is done and on record.
-    After,
-}
-
-/// An action, as given to [`Options::on_action`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ActionEvent {
-    /// The step.
-    pub step: Step,
-    /// The action's name, as in the plan.
-    pub action: String,
-    /// Before or after it.
-    pub moment: Moment,
-}
+pub use events::{ActionEvent, Moment, Progress};
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -69,6 +34,7 @@ pub struct Options {
     pub(crate) progress: Option<OnProgress>,
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
+    pub(crate) connect: Option<Connect>,
 }
 
 impl Default for Options {
@@ -89,6 +55,7 @@ impl Default for Options {
             progress: None,
             on_action: None,
             on_wait: None,
+            connect: None,
         }
     }
 }

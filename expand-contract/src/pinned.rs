@@ -128,7 +128,7 @@ where
     let depth = C::TransactionManager::transaction_manager_status_mut(conn).transaction_depth()?;
     if depth.is_some() {
         let driver = driver(<C::Backend as RunnerBackend>::DIALECT)?;
-        let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+        let mut session = ConnectionSession::<_, C>::new(&mut *conn, Vec::new());
         if !driver.pins_inside(&mut session)? {
             return Err(E::from(Error::Unsupported {
                 what: "pinning the phase inside of a transaction that keeps its snapshot"

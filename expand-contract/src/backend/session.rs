@@ -1,6 +1,8 @@
 //! One connection as the runner sees it: text in, text out, no type parameters.
 
 use std::marker::PhantomData;
+use std::ops::DerefMut;
+use std::sync::Arc;
 
 use diesel::backend::Backend;
 use diesel::connection::TransactionManager;
@@ -189,19 +191,30 @@ where
     }
 }
 
-/// A [`Session`] on any connection whose backend the runner knows.
-pub(crate) struct ConnectionSession<'c, C> {
-    conn: &'c mut C,
+/// A [`Session`] on any connection whose backend the runner knows: borrowed, or a [`Box`] of its own.
+pub(crate) struct ConnectionSession<H, C> {
+    conn: H,
     converters: Vec<Box<dyn Converter<C>>>,
 }
 
-impl<'c, C: RunnerConnection> ConnectionSession<'c, C> {
-    pub(crate) fn new(conn: &'c mut C, converters: Vec<Box<dyn Converter<C>>>) -> Self {
+impl<C, H> ConnectionSession<H, C>
+where
+    C: RunnerConnection,
+    H: DerefMut<Target = C>,
+{
+    pub(crate) fn new(conn: H, converters: Vec<Box<dyn Converter<C>>>) -> Self {
         ConnectionSession { conn, converters }
     }
 }
 
-impl<C: RunnerConnection> Session for ConnectionSession<'_, C> {
+/// Opens further sessions beside the runner's own, with the same conversions. Called on the thread that uses the session.
+pub(crate) type Connect = Arc<dyn Fn() -> Result<Box<dyn Session>, Error> + Send + Sync>;
+
+impl<C, H> Session for ConnectionSession<H, C>
+where
+    C: RunnerConnection,
+    H: DerefMut<Target = C>,
+{
     fn dialect(&self) -> Dialect {
         <C::Backend as RunnerBackend>::DIALECT
     }
@@ -212,35 +225,35 @@ impl<C: RunnerConnection> Session for ConnectionSession<'_, C> {
 
     fn execute(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<usize> {
         let query = <C::Backend as RunnerBackend>::text_query(sql, binds);
-        <C::Backend as RunnerBackend>::execute(self.conn, query)
+        <C::Backend as RunnerBackend>::execute(&mut *self.conn, query)
     }
 
     fn rows(&mut self, sql: &str, binds: &[Option<String>]) -> QueryResult<Vec<TextRow>> {
         let query = <C::Backend as RunnerBackend>::text_query(sql, binds);
-        <C::Backend as RunnerBackend>::text_rows(self.conn, query)
+        <C::Backend as RunnerBackend>::text_rows(&mut *self.conn, query)
     }
 
     fn begin(&mut self) -> QueryResult<()> {
-        C::TransactionManager::begin_transaction(self.conn)
+        C::TransactionManager::begin_transaction(&mut *self.conn)
     }
 
     fn commit(&mut self) -> QueryResult<()> {
-        C::TransactionManager::commit_transaction(self.conn)
+        C::TransactionManager::commit_transaction(&mut *self.conn)
     }
 
     fn rollback(&mut self) -> QueryResult<()> {
-        C::TransactionManager::rollback_transaction(self.conn)
+        C::TransactionManager::rollback_transaction(&mut *self.conn)
     }
 
     fn depth(&mut self) -> QueryResult<u32> {
-        C::TransactionManager::transaction_manager_status_mut(self.conn)
+        C::TransactionManager::transaction_manager_status_mut(&mut *self.conn)
             .transaction_depth()
             .map(|depth| depth.map_or(0, |n| n.get()))
     }
 
     fn convert(&mut self, change: usize, request: &Request) -> Result<Outcome, Error> {
         match self.converters.iter().find(|c| c.change() == change) {
-            Some(converter) => converter.run(self.conn, request),
+            Some(converter) => converter.run(&mut *self.conn, request),
             None => Err(Error::Unexpected {
                 what: format!("the Rust conversion of change {change}: none was registered"),
             }),

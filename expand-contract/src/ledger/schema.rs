@@ -27,7 +27,7 @@ pub(crate) fn table(dialect: Dialect, name: &str) -> String {
     }
 }
 
-const TABLES: [(&str, &str); 16] = [
+const TABLES: &[(&str, &str)] = &[
     // one row; `epoch` counts the phases published in this database, of all migrations
     ("meta", "version integer NOT NULL"),
     // never holds a row: it is locked
@@ -128,7 +128,7 @@ const TABLES: [(&str, &str); 16] = [
 ];
 
 /// Columns that came after their table: its name, the column's, its definition, the version that brought it.
-const COLUMNS: [(&str, &str, &str, u32); 5] = [
+const COLUMNS: &[(&str, &str, &str, u32)] = &[
     ("meta", "readable_by", "integer NOT NULL DEFAULT 1", 2),
     ("meta", "epoch", "bigint NOT NULL DEFAULT 0", 2),
     // the ledger's epoch at which the phase was published: what an instance acknowledges
@@ -241,10 +241,10 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
                 .batch("DELETE FROM expand_contract_gate")
                 .during(context)?,
         }
-        for definition in &TABLES {
+        for definition in TABLES {
             create(s, definition).during(context)?;
         }
-        for (name, column, definition, _) in &COLUMNS {
+        for (name, column, definition, _) in COLUMNS {
             add_column(s, name, column, definition)?;
         }
         s.batch(match dialect {

@@ -163,7 +163,7 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    let mut session = ConnectionSession::<C>::new(conn, Vec::new());
+    let mut session = ConnectionSession::<_, C>::new(conn, Vec::new());
     let mut options = Options::default();
     let def = M::cell().definition();
     let name = table_name::<M, C>()?;
