@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::action::backoff;
 use super::drain::Walk;
+use super::pace::Done;
 use super::steering::Steering;
 use super::{Facts, Runner};
 use crate::backend::driver::{Driver, Range};
@@ -12,7 +13,6 @@ use crate::backend::{Direction, Outcome, Request};
 use crate::definition::Dialect;
 use crate::error::{Error, PoisonRow, While};
 use crate::ledger::{Lease, Ledger, Written};
-use crate::options::Progress;
 use crate::phase::Step;
 use crate::plan::{Active, Context};
 
@@ -275,32 +275,25 @@ impl Runner<'_> {
         step: Step,
         sweep: u32,
     ) -> Result<u64, Error> {
-        let mut progress = Progress {
-            step,
-            sweep,
-            batches: 0,
-            rows: 0,
-            changed: 0,
-            estimated_total: job.cx.table.estimate,
-        };
+        let mut pace = self.pace(step, sweep, job.cx.table.estimate);
         let timeout = self.driver.deadlock_timeout(self.s)?;
         let rust = job.cx.rust_changes().next().is_some();
         let mut size = Steering::new(job.size, rust, timeout);
         loop {
+            self.permitted(lease, &mut pace)?;
             let start = Instant::now();
             let (batch, rows) = self.batch(lease, job, &mut size)?;
             self.let_others_in(start);
-            progress.batches += 1;
-            progress.rows += u64::from(rows);
-            progress.changed += batch.changed;
-            if let Some(callback) = &mut self.options.progress {
-                callback(&progress);
-            }
+            let done = Done {
+                rows: u64::from(rows),
+                changed: batch.changed,
+            };
+            self.report(lease, &mut pace, done)?;
             if let Some(walk) = queue {
                 self.drain_between(lease, facts, walk)?;
             }
             if batch.last {
-                return Ok(progress.changed);
+                return Ok(pace.progress.changed);
             }
         }
     }

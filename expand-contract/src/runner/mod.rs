@@ -8,6 +8,7 @@ mod empty;
 mod gates;
 mod intact;
 mod locate;
+mod pace;
 mod preflight;
 mod shadow;
 mod steering;

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::backfill::{Batch, Job};
+use super::pace::Done;
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::backend::Direction;
 use crate::error::{Error, While};
 use crate::ledger::Lease;
-use crate::options::Progress;
 use crate::phase::Step;
 
 impl Job<'_> {
@@ -125,15 +125,9 @@ impl Runner<'_> {
     ) -> Result<Batch, Error> {
         self.in_transaction(lease, |s| job.ledger.clear_cursor(s, job.slot))?;
         let mut all = Batch::default();
-        let mut progress = Progress {
-            step,
-            sweep,
-            batches: 0,
-            rows: 0,
-            changed: 0,
-            estimated_total: job.cx.table.estimate,
-        };
+        let mut pace = self.pace(step, sweep, job.cx.table.estimate);
         loop {
+            self.permitted(lease, &mut pace)?;
             let start = Instant::now();
             let batch = match self.in_transaction(lease, |s| job.compare(s)) {
                 Err(Error::Database { .. }) => {
@@ -145,12 +139,11 @@ impl Runner<'_> {
             all.changed += batch.changed;
             all.samples.extend(batch.samples);
             all.samples.truncate(job.samples);
-            progress.batches += 1;
-            progress.rows += u64::from(job.size);
-            progress.changed = all.changed;
-            if let Some(callback) = &mut self.options.progress {
-                callback(&progress);
-            }
+            let done = Done {
+                rows: u64::from(job.size),
+                changed: batch.changed,
+            };
+            self.report(lease, &mut pace, done)?;
             if batch.last {
                 return Ok(all);
             }
