@@ -87,7 +87,7 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, LockWait, Moment, Options, Progress};
+pub use options::{ActionEvent, IndexProgress, LockWait, Moment, Options, Progress};
 #[cfg(feature = "database")]
 pub use plan::Action;
 #[cfg(feature = "database")]

@@ -1,6 +1,7 @@
 //! What a caller may set about a run.
 
 mod events;
+mod index;
 mod locks;
 
 use std::fmt;
@@ -12,6 +13,8 @@ use crate::gate::Gate;
 use crate::waiting::Waiting;
 
 pub use events::{ActionEvent, Moment, Progress};
+pub use index::IndexProgress;
+pub(crate) use index::OnIndexProgress;
 pub use locks::LockWait;
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
@@ -38,6 +41,7 @@ pub struct Options {
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
     pub(crate) locks: locks::Locks,
+    pub(crate) index_progress: Option<OnIndexProgress>,
 }
 
 impl Default for Options {
@@ -60,6 +64,7 @@ impl Default for Options {
             on_wait: None,
             connect: None,
             locks: locks::Locks::default(),
+            index_progress: None,
         }
     }
 }
@@ -80,8 +85,9 @@ impl Options {
 
     /// How long another runner must stand still before its work is taken over (60 s).
     ///
-    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
-    /// index builds included.
+    /// A runner counts as moving when it begins an action or a batch, while it waits, and while it builds an index on a
+    /// second connection ([`Migration::connect_with`](crate::Migration::connect_with)). Whoever is in the middle of an action
+    /// that changes anything, or of an index build, is not taken over from however long that takes.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
