@@ -11,6 +11,8 @@ mod shadow;
 mod store;
 mod strangers;
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
