@@ -1,10 +1,12 @@
 //! What can go wrong in a step, and what to do next.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::definition::Dialect;
 use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
+use crate::waiting::Blocker;
 
 /// Something on the old column that this release cannot carry over to the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,7 +304,10 @@ pub enum Error {
         rows: Vec<PoisonRow>,
     },
     /// A lock could not be had within the limits. Nothing was changed by the action.
-    #[error("{action}: no lock on {what} after {attempts} attempts; in the way: {blockers}; end them or run the step again later")]
+    #[error(
+        "{action}: no lock on {what} in {attempts} attempts within {} s; in the way: {}; end them or run the step again later",
+        .waited.as_secs(), in_the_way(.blockers)
+    )]
     Locked {
         /// The action.
         action: String,
@@ -310,8 +315,10 @@ pub enum Error {
         what: String,
         /// How often it was tried.
         attempts: u32,
-        /// Who holds the lock, as far as the role may see.
-        blockers: String,
+        /// For how long.
+        waited: Duration,
+        /// Who was in the way after the last attempt, as far as the role may see.
+        blockers: Vec<Blocker>,
     },
     /// A gate is closed. Nothing was changed by the action behind it.
     #[error(
@@ -461,6 +468,14 @@ fn list(obstacles: &[Obstacle]) -> String {
         .map(Obstacle::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn in_the_way(blockers: &[Blocker]) -> String {
+    if blockers.is_empty() {
+        return "somebody who was gone by then, or has a lock on another relation".to_owned();
+    }
+    let names: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+    names.join("; ")
 }
 
 fn missing(triggers: &[String]) -> String {

@@ -87,7 +87,7 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, Moment, Options, Progress};
+pub use options::{ActionEvent, LockWait, Moment, Options, Progress};
 #[cfg(feature = "database")]
 pub use plan::Action;
 #[cfg(feature = "database")]
@@ -102,7 +102,7 @@ pub use state::{Snapshot, StatementError};
 #[cfg(feature = "database")]
 pub use stranger::Stranger;
 #[cfg(feature = "database")]
-pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
+pub use waiting::{Blocker, Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 #[cfg(feature = "database")]

@@ -2,6 +2,7 @@
 
 mod batches;
 mod events;
+mod locks;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,6 +13,7 @@ use crate::gate::Gate;
 use crate::waiting::Waiting;
 
 pub use events::{ActionEvent, Moment, Progress};
+pub use locks::LockWait;
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -38,6 +40,7 @@ pub struct Options {
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
+    pub(crate) locks: locks::Locks,
 }
 
 impl Default for Options {
@@ -61,6 +64,7 @@ impl Default for Options {
             on_action: None,
             on_wait: None,
             connect: None,
+            locks: locks::Locks::default(),
         }
     }
 }
@@ -69,20 +73,6 @@ impl Options {
     /// The defaults.
     pub fn new() -> Self {
         Options::default()
-    }
-
-    /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
-    #[must_use]
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// How often an action is tried again when it finds a lock taken (30).
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
     }
 
     /// How long another runner must stand still before its work is taken over (60 s).

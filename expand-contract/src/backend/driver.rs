@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::session::Session;
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
-use crate::error::{Error, Obstacle};
+use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::{Definition, Work};
-use crate::waiting::Transaction;
+use crate::waiting::{Blocker, Transaction};
 
 /// A key: one value for each of its columns, as text.
 pub(crate) type Key = Vec<Option<String>>;
@@ -89,7 +89,8 @@ pub(crate) trait Driver: Sync {
     fn same_type(&self, s: &mut dyn Session, a: &str, b: &str) -> Result<bool, Error>;
     /// First statement in a transaction of the runner: its settings, or the write lock.
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error>;
-    /// Takes the gate and the table in a mode; `false`: not within `timeout`.
+    /// Takes the gate and the table in a mode; an error that [`Self::is_locked`] knows where that is not possible within
+    /// `timeout`.
     fn lock(
         &self,
         s: &mut dyn Session,
@@ -97,7 +98,15 @@ pub(crate) trait Driver: Sync {
         gate: bool,
         mode: &str,
         timeout: Duration,
-    ) -> Result<bool, Error>;
+    ) -> Result<(), Error>;
+    /// Runs a statement of DDL in the runner's transaction; the same error where it needs a lock that is taken.
+    fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
+        s.batch(sql).during(sql)
+    }
+    /// Whether the error says that a lock could not be had within the limit.
+    fn is_locked(&self, _error: &Error) -> bool {
+        false
+    }
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
     /// Whether the phase can be pinned in the middle of the transaction that is open: the next query must see what was
@@ -123,8 +132,16 @@ pub(crate) trait Driver: Sync {
     fn for_update(&self) -> &'static str {
         ""
     }
-    /// Who holds locks on the table.
-    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
+    /// Who keeps the mode on the table, and the gate, out of reach. Outside of a transaction.
+    fn blockers(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _gate: bool,
+        _mode: &str,
+    ) -> Result<Vec<Blocker>, Error> {
+        Ok(Vec::new())
+    }
     /// Whether the error may go away by itself.
     fn is_busy(&self, error: &Error) -> bool;
     /// Statements that do not run in a transaction.

@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 mod catalogue;
+mod lock;
 mod mirror;
 mod notices;
 mod open;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use diesel::sql_types::{Array, Nullable};
 
 use super::driver::{Driver, Locator, Mark, Range, Segment};
-use super::rules::Rules;
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
@@ -21,8 +21,7 @@ use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::{Definition, Work};
-use crate::waiting::Transaction;
-use rules::Postgres;
+use crate::waiting::{Blocker, Transaction};
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
     super::session::bound::<Array<Nullable<ST>>, _, _>(values)
@@ -118,49 +117,16 @@ impl Driver for Server {
         gate: bool,
         mode: &str,
         timeout: Duration,
-    ) -> Result<bool, Error> {
-        let sql = table.sql();
-        let setting = "(SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout')";
-        // shorter than half of it: else the detector may end an application's transaction instead of this one
-        let short = format!(
-            "PERFORM set_config('lock_timeout', greatest(1, least({}, {setting} / 2))::text, true); ",
-            timeout.as_millis().max(1)
-        );
-        let mut locks = String::new();
-        if mode != "none" {
-            // Autovacuum gives way to a waiter only after `deadlock_timeout`. This mode is in its way and in that of
-            // no reader or writer, so it can wait for that long; then the stronger one needs no patience.
-            locks.push_str(&format!(
-                "PERFORM set_config('lock_timeout', ({setting} * 2 + 500)::text, true); \
-                 LOCK TABLE ONLY {sql} IN SHARE UPDATE EXCLUSIVE MODE; "
-            ));
-        }
-        locks.push_str(&short);
-        // the gate always comes before a lock that a pinned transaction could wait for
-        if gate {
-            locks.push_str("LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE; ");
-        }
-        if !matches!(mode, "none" | "SHARE UPDATE EXCLUSIVE") {
-            locks.push_str(&format!("LOCK TABLE ONLY {sql} IN {mode} MODE; "));
-        }
-        if mode == "none" && !gate {
-            return Ok(true);
-        }
-        // by condition name: messages are translated, and Diesel does not hand on the code
-        let block = format!(
-            "BEGIN PERFORM set_config('expand_contract.locked', 'no', true); \
-             BEGIN {locks} PERFORM set_config('expand_contract.locked', 'yes', true); \
-             EXCEPTION WHEN lock_not_available OR deadlock_detected THEN NULL; END; END"
-        );
-        s.batch(&format!("DO {}", Postgres.literal(&block)))
-            .during("taking a lock")?;
-        let rows = s
-            .rows(
-                "SELECT current_setting('expand_contract.locked', true)",
-                &[],
-            )
-            .during("taking a lock")?;
-        Ok(one(rows).as_deref() == Some("yes"))
+    ) -> Result<(), Error> {
+        lock::take(s, table, gate, mode, timeout)
+    }
+
+    fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
+        lock::ddl(s, sql)
+    }
+
+    fn is_locked(&self, error: &Error) -> bool {
+        lock::is_missed(error)
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -179,13 +145,15 @@ impl Driver for Server {
     }
 
     fn is_building(&self, s: &mut dyn Session, table: &Table) -> Result<bool, Error> {
-        // held for as long as a concurrent index build takes
+        // held, or waited for, for as long as a concurrent index build takes; vacuum and analyze are told apart as in `open`
         let sql = format!(
             "SELECT 'x' FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted \
+             WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' \
              AND l.pid <> pg_backend_pid() AND l.relation = ({BIND}::text)::oid \
              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-             AND coalesce(a.backend_type, '') <> 'autovacuum worker'"
+             AND a.usesysid IS NOT NULL \
+             AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum v WHERE v.pid = a.pid) \
+             AND NOT EXISTS (SELECT FROM pg_stat_progress_analyze v WHERE v.pid = a.pid)"
         );
         let rows = s
             .rows(&sql, &[Some(table.id.clone())])
@@ -214,21 +182,14 @@ impl Driver for Server {
         " FOR NO KEY UPDATE"
     }
 
-    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String {
-        let sql = format!(
-            "SELECT 'pid ' || l.pid || coalesce(' ' || nullif(a.application_name, ''), '') || ' ' \
-             || lower(l.mode) || coalesce(': ' || left(a.query, 80), '') \
-             FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid() \
-             AND l.relation::text IN ({BIND}, 'expand_contract.gate'::regclass::oid::text) LIMIT 5"
-        );
-        match s.rows(&sql, &[Some(table.id.clone())]) {
-            Ok(rows) if !rows.is_empty() => {
-                let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
-                names.join("; ")
-            }
-            _ => "gone by now".to_owned(),
-        }
+    fn blockers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        gate: bool,
+        mode: &str,
+    ) -> Result<Vec<Blocker>, Error> {
+        lock::blockers(s, table, gate, mode)
     }
 
     fn is_busy(&self, error: &Error) -> bool {

@@ -130,9 +130,9 @@ impl Driver for File {
         _gate: bool,
         _mode: &str,
         _timeout: Duration,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         // `settle` took the only lock there is
-        Ok(true)
+        Ok(())
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -140,10 +140,6 @@ impl Driver for File {
             self.settle(s)?;
         }
         Ok(())
-    }
-
-    fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
-        "another connection that writes to the file".to_owned()
     }
 
     fn is_busy(&self, error: &Error) -> bool {
