@@ -1,6 +1,9 @@
 //! What a caller may set about a run.
 
+mod control;
 mod events;
+mod hours;
+mod throttle;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -8,9 +11,14 @@ use std::time::Duration;
 
 use crate::backend::session::Connect;
 use crate::gate::Gate;
+use crate::progress::Progress;
 use crate::waiting::Waiting;
 
-pub use events::{ActionEvent, Moment, Progress};
+pub(crate) use control::Control;
+pub use events::{ActionEvent, Moment};
+pub use hours::Hours;
+pub(crate) use throttle::{Probe, Source, Throttle};
+pub use throttle::{ReplicationLag, Verdict};
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -35,6 +43,7 @@ pub struct Options {
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
+    pub(crate) control: Control,
 }
 
 impl Default for Options {
@@ -56,6 +65,7 @@ impl Default for Options {
             on_action: None,
             on_wait: None,
             connect: None,
+            control: Control::default(),
         }
     }
 }
@@ -176,7 +186,7 @@ impl Options {
         self
     }
 
-    /// Called after every batch.
+    /// Called after every batch, and about once a second while one has to wait ([`Progress::held`]).
     #[must_use]
     pub fn on_progress(mut self, callback: impl FnMut(&Progress) + 'static) -> Self {
         self.progress = Some(Box::new(callback));
@@ -202,10 +212,10 @@ impl Options {
     }
 
     pub(crate) fn who(&self) -> String {
-        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
         self.holder.clone().unwrap_or_else(|| {
-            let user = var("USER").unwrap_or_else(|| "unknown".to_owned());
-            let host = var("HOSTNAME").map(|host| format!("@{host}"));
+            let user = user().unwrap_or_else(|| "unknown".to_owned());
+            let host = crate::host::host().map(|host| format!("@{host}"));
             format!(
                 "{user}{}, process {}",
                 host.unwrap_or_default(),

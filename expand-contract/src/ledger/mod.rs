@@ -6,6 +6,8 @@ mod gates;
 mod instances;
 mod lease;
 mod queue;
+mod requests;
+mod runs;
 mod schema;
 mod shadow;
 mod store;
@@ -17,6 +19,7 @@ pub(crate) use lease::Lease;
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
+pub(crate) use runs::{Entry as RunEntry, Unfinished};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};

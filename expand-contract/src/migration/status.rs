@@ -8,6 +8,8 @@ use crate::error::Error;
 use crate::ledger;
 use crate::options::Options;
 use crate::phase::{Phase, Stage};
+use crate::progress::RunReport;
+use crate::request::Request;
 use crate::runner::{Position, Runner};
 use crate::shadow::ShadowReads;
 use crate::state::{PhaseCell, Snapshot};
@@ -58,6 +60,10 @@ pub struct Status {
     pub strangers: Vec<Stranger>,
     /// What reads that looked at both columns have found since `expand`, as far as it was reported.
     pub shadow_reads: ShadowReads,
+    /// What an operator asks of whoever runs it, while that stands.
+    pub request: Option<Request>,
+    /// How far the run is that worked on it last, whichever process it is or was in.
+    pub progress: Option<RunReport>,
 }
 
 pub(super) fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
@@ -125,12 +131,19 @@ fn status(migration: &'static str, table: String, position: &Position) -> Status
         overrides: Vec::new(),
         strangers: Vec::new(),
         shadow_reads: ShadowReads::default(),
+        request: None,
+        progress: None,
     }
 }
 
 // with the lists, which a statement's phase does not need, and a ledger that an older release keeps does not have
 pub(super) fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error> {
-    if status.in_ledger && ledger::is_current(runner.s)? {
+    if !ledger::is_current(runner.s)? {
+        return Ok(status);
+    }
+    status.request = runner.ledger.request(runner.s)?;
+    status.progress = runner.ledger.run(runner.s)?;
+    if status.in_ledger {
         let registered = runner.ledger.instances(runner.s)?.into_iter();
         status.instances = registered.map(|row| row.instance).collect();
         status.overrides = runner.ledger.overrides(runner.s)?;

@@ -7,7 +7,7 @@ use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::gate::Gate;
-use crate::ledger::Lease;
+use crate::ledger::{Lease, Ledger};
 use crate::options::{ActionEvent, Moment};
 use crate::phase::{Phase, Side, Step};
 use crate::plan::{Action, Kind, Work};
@@ -31,6 +31,7 @@ impl Runner<'_> {
         actions: &[Action],
     ) -> Result<(), Error> {
         for action in actions {
+            self.ready(lease, action.step)?;
             self.hook(action, Moment::Before)?;
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
@@ -57,6 +58,7 @@ impl Runner<'_> {
                 }
                 Kind::Barrier { grace } => self.barrier(lease, facts, action, *grace)?,
             }
+            self.told(lease)?;
             self.hook(action, Moment::After)?;
         }
         Ok(())
@@ -102,6 +104,23 @@ impl Runner<'_> {
             });
             match result {
                 Err(error) if driver.is_busy(&error) && attempt < self.options.retries => {
+                    attempt += 1;
+                    std::thread::sleep(backoff(attempt));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// A look at the ledger outside of a transaction, again while the database is busy.
+    pub(super) fn patiently<T>(
+        &mut self,
+        look: impl Fn(&mut dyn Session, &Ledger) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempt = 0;
+        loop {
+            match look(self.s, &self.ledger) {
+                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
                     attempt += 1;
                     std::thread::sleep(backoff(attempt));
                 }

@@ -10,9 +10,11 @@ mod intact;
 mod locate;
 mod pace;
 mod preflight;
+mod requests;
 mod shadow;
 mod steering;
 mod strangers;
+mod throttle;
 mod verify;
 
 pub(crate) use action::backoff;
@@ -46,6 +48,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) published: &'r dyn Fn(Stage, bool),
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
+    telling: pace::Telling,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -74,6 +77,7 @@ impl<'r> Runner<'r> {
             options,
             published: &|_, _| (),
             since: None,
+            telling: pace::Telling::default(),
         })
     }
 
@@ -165,10 +169,16 @@ impl<'r> Runner<'r> {
         })?;
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
+        self.check_throttles()?;
         ledger::ensure(self.s)?;
+        // whoever has cancelled it wants no run to wait for the lease either
+        self.requested()?;
         let who = self.options.who();
         let lease = Lease::acquire(self.s, self.driver, &table, &who, self.options.lease)?;
         let result = work(self, &lease);
+        if let Err(error) = &result {
+            self.failed(&lease, error);
+        }
         // after a lost connection this fails, and the lease runs out
         lease.release(self.s);
         result

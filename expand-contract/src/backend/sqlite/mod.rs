@@ -141,6 +141,16 @@ impl Driver for File {
         Ok(())
     }
 
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let rows = s.rows("SELECT strftime('%s', 'now')", &[]);
+        let rows = rows.during("reading the clock")?;
+        let now = rows.into_iter().flatten().flatten().next();
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
+    }
+
     fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
         "another connection that writes to the file".to_owned()
     }
