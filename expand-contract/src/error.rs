@@ -66,6 +66,16 @@ pub enum Error {
         /// The step or function.
         what: String,
     },
+    /// What was asked for takes more than one connection, and there is no way to another.
+    #[error(
+        "{what} need connections of their own: give the migration a way to open them by `connect_with`, or {instead}"
+    )]
+    NoConnections {
+        /// Who needs them.
+        what: String,
+        /// What would do without.
+        instead: &'static str,
+    },
     /// The table does not exist (or not on the search path).
     #[error("table {table} does not exist: create it first, or check `search_path` and the schema in schema.rs")]
     TableNotFound {

@@ -1,5 +1,6 @@
 //! What a caller may set about a run.
 
+mod batches;
 mod control;
 mod events;
 mod hours;
@@ -28,6 +29,8 @@ type OnAction = Box<dyn FnMut(&ActionEvent) -> ControlFlow<()>>;
 #[non_exhaustive]
 pub struct Options {
     pub(crate) batch_size: Option<u32>,
+    pub(crate) target_time: Duration,
+    pub(crate) workers: u32,
     pub(crate) lock_timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) lease: Duration,
@@ -50,6 +53,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             batch_size: None,
+            target_time: Duration::from_millis(100),
+            workers: 1,
             lock_timeout: Duration::from_millis(400),
             retries: 30,
             lease: Duration::from_secs(60),
@@ -74,14 +79,6 @@ impl Options {
     /// The defaults.
     pub fn new() -> Self {
         Options::default()
-    }
-
-    /// Rows per batch of `backfill` and `verify` (10,000; on SQLite, where a batch keeps all writers out, 2,000). Rust
-    /// conversions take at most 1,000.
-    #[must_use]
-    pub fn batch_size(mut self, rows: u32) -> Self {
-        self.batch_size = Some(rows.max(1));
-        self
     }
 
     /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
@@ -229,6 +226,8 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("batch_size", &self.batch_size)
+            .field("target_time", &self.target_time)
+            .field("workers", &self.workers)
             .field("lock_timeout", &self.lock_timeout)
             .field("retries", &self.retries)
             .field("lease", &self.lease)

@@ -11,6 +11,20 @@ use crate::notice::Notice;
 use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 
+/// A key: one value for each of its columns, as text.
+pub(crate) type Key = Vec<Option<String>>;
+
+/// A part of the table that is walked in the order of the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its name among the ledger's cursors.
+    pub(crate) slot: String,
+    /// It begins behind this key; none: with the first row.
+    pub(crate) after: Option<Key>,
+    /// It ends with this key.
+    pub(crate) end: Key,
+}
+
 /// A range of keys for one batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Range {
@@ -20,8 +34,8 @@ pub(crate) struct Range {
     pub(crate) binds: Vec<Option<String>>,
     /// Its upper end, where it is held outside of the database.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    pub(crate) upper: Option<Vec<Option<String>>>,
-    /// There is nothing behind it.
+    pub(crate) upper: Option<Key>,
+    /// There is nothing behind it in its segment.
     pub(crate) last: bool,
 }
 
@@ -122,7 +136,8 @@ pub(crate) trait Driver: Sync {
     fn deadlock_timeout(&self, _s: &mut dyn Session) -> Result<Option<Duration>, Error> {
         Ok(None)
     }
-    /// Ends each further statement of the transaction after that long, and one that waits for a row much sooner.
+    /// Ends each further statement of the transaction after that long, and one that waits for a row much sooner. For
+    /// transactions whose loss in a crash of the server is made up for by the next run, since their cursor goes with them.
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
@@ -179,24 +194,48 @@ pub(crate) trait Driver: Sync {
         table: &Table,
         triggers: &[String],
     ) -> Result<Vec<String>, Error>;
-    /// The next range behind the slot's cursor.
+    /// A query for the last key of the table, as columns `ec_key_0`, `ec_key_1` …
+    fn last_key(&self, table: &Table) -> String;
+    /// Cuts the segments into at least that many of about the same size, in the transaction that is open, if rows are
+    /// locked one by one here and there are enough of them.
+    fn split(
+        &self,
+        _s: &mut dyn Session,
+        _ledger: &Ledger,
+        _table: &Table,
+        _walk: &str,
+        segments: Vec<Segment>,
+        _parts: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        Ok(segments)
+    }
+    /// The next range of a segment, of so many rows.
     fn advance(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
         id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error>;
-    /// Moves the slot's cursor behind the range.
+    /// Moves the segment's cursor behind the range, and forgets the segment with its last.
     fn passed(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
+        segment: &Segment,
         range: &Range,
     ) -> Result<(), Error>;
+    /// How many blocks the table's rows lie in; none where a range of blocks is no condition that finds its rows without
+    /// looking at others.
+    fn blocks(&self, _s: &mut dyn Session, _table: &Table) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+    /// The condition that a row lies in these blocks.
+    fn in_blocks(&self, _from: u64, _to: u64) -> String {
+        "true".to_owned()
+    }
     /// The rows of keys from the queue, as a range.
     fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error>;
     /// How to find the rows of a range.

@@ -13,13 +13,15 @@ mod shadow;
 mod store;
 mod strangers;
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
-pub(crate) use runs::{Entry as RunEntry, Unfinished};
+pub(crate) use runs::{BrokenOff, Entry as RunEntry};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};

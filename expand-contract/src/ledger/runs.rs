@@ -26,7 +26,7 @@ pub(crate) struct Entry {
 
 /// What a run that ended in the middle of its first walk had done of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unfinished {
+pub(crate) struct BrokenOff {
     pub(crate) rows: u64,
     pub(crate) changed: u64,
     pub(crate) batches: u64,
@@ -148,11 +148,11 @@ impl Ledger {
     }
 
     /// What a run of the step left in the middle of its first walk, in the phase that is published still.
-    pub(crate) fn unfinished(
+    pub(crate) fn broken_off(
         &self,
         s: &mut dyn Session,
         step: Step,
-    ) -> Result<Option<Unfinished>, Error> {
+    ) -> Result<Option<BrokenOff>, Error> {
         let sql = format!(
             "SELECT CAST(rows_done AS text), CAST(rows_changed AS text), CAST(batches AS text), CAST(worked_ms AS text) \
              FROM {} WHERE {} AND step = {BIND} AND sweep = 1 AND state <> 'done' AND published = {}",
@@ -166,7 +166,7 @@ impl Ledger {
             return Ok(None);
         };
         let mut row = Fields::new(row);
-        Ok(Some(Unfinished {
+        Ok(Some(BrokenOff {
             rows: unsigned(row.number()?),
             changed: unsigned(row.number()?),
             batches: unsigned(row.number()?),

@@ -266,8 +266,11 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         }
         s.batch(match dialect {
             // a key may be longer than an entry of another kind of index
+            // an update of what a unique index has waits for whoever holds the row FOR KEY SHARE, any other does not
+            // (manual, *Row-Level Locks*): so a takeover waits for a runner's transactions and a renewal does not
             Dialect::Postgres => {
-                "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key)"
+                "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key); \
+                 CREATE UNIQUE INDEX IF NOT EXISTS runners_token ON expand_contract.runners (table_name, token)"
             }
             Dialect::Sqlite => {
                 "CREATE INDEX IF NOT EXISTS expand_contract_queue_row_key ON expand_contract_queue (row_key)"

@@ -139,7 +139,7 @@ impl fmt::Debug for Throttle {
 
 impl Options {
     /// Before a batch of a copy or comparison, at most every [`throttle_every`](Self::throttle_every), `callback` says whether
-    /// it may begin. Several throttles hold one after the other; what holds first is told.
+    /// it may begin. Of several throttles each may hold it up; people are told of the first one that does.
     ///
     /// An error of the callback counts as a reason to wait, and so does a panic: what cannot be measured must not be loaded
     /// any further. The lease is kept meanwhile.
@@ -158,7 +158,8 @@ impl Options {
     /// (`pg_stat_replication`; PostgreSQL only).
     ///
     /// The role needs `pg_monitor` (or `pg_read_all_stats`). Where a position cannot be read, no standby is connected or one
-    /// that is [named](ReplicationLag::of) is not, batches wait as well.
+    /// that is [named](ReplicationLag::of) is not, batches wait as well. A standby tells what it has replayed at least every
+    /// `wal_receiver_status_interval` (10 s), so it may count as lagging for that much longer.
     #[must_use]
     pub fn replication_lag(mut self, lag: ReplicationLag) -> Self {
         self.add(Source::Standbys(lag));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::action::backoff;
-use super::backfill::{reason, Job};
+use super::job::{reason, Job};
 use super::{Facts, Runner};
 use crate::backend::driver::Driver;
 use crate::backend::session::Session;
@@ -120,9 +120,7 @@ impl Drain<'_> {
                         Written::Old => Direction::Forward,
                         Written::New => Direction::Reverse,
                     },
-                    slot: "queue",
-                    size: 0,
-                    samples: 0,
+                    walk: "queue",
                 };
                 let range = self.driver.queued(s, self.cx.table, &keys)?;
                 let mut request = job.request(change, &range)?;

@@ -6,7 +6,9 @@ mod barrier;
 mod drain;
 mod empty;
 mod gates;
+mod hand;
 mod intact;
+mod job;
 mod locate;
 mod pace;
 mod preflight;
@@ -16,6 +18,8 @@ mod steering;
 mod strangers;
 mod throttle;
 mod verify;
+mod walk;
+mod workers;
 
 pub(crate) use action::backoff;
 pub use drain::Drained;
@@ -162,6 +166,7 @@ impl<'r> Runner<'r> {
                 what: what.to_owned(),
             });
         }
+        self.check_workers()?;
         self.driver.version(self.s)?;
         let table = self.driver.table(self.s, &self.name)?;
         let table = table.ok_or_else(|| Error::TableNotFound {

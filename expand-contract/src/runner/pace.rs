@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Runner;
 use crate::error::{Error, Interruption};
-use crate::ledger::{Lease, RunEntry, Unfinished};
+use crate::ledger::{BrokenOff, Lease, RunEntry};
 use crate::phase::Step;
 use crate::progress::{Held, Progress, RunState};
 use crate::request::{Request, RequestKind};
@@ -215,7 +215,7 @@ impl Runner<'_> {
         };
         let mut pace = Pace::new(Progress::new(step, 0, None));
         // what an earlier run has done stays on record
-        if let Some(before) = self.patiently(|s, ledger| ledger.unfinished(s, step))? {
+        if let Some(before) = self.patiently(|s, ledger| ledger.broken_off(s, step))? {
             pace.progress.sweep = 1;
             self.take_up(&mut pace, before);
         }
@@ -230,7 +230,7 @@ impl Runner<'_> {
         }
     }
 
-    fn take_up(&mut self, pace: &mut Pace, before: Unfinished) {
+    fn take_up(&mut self, pace: &mut Pace, before: BrokenOff) {
         pace.progress.rows = before.rows;
         pace.progress.changed = before.changed;
         pace.progress.batches = before.batches;
@@ -262,7 +262,7 @@ impl Runner<'_> {
         let step = pace.progress.step;
         // a comparison begins anew
         if pace.progress.sweep == 1 && matches!(step, Step::Backfill | Step::Rollback) {
-            if let Some(before) = self.patiently(|s, ledger| ledger.unfinished(s, step))? {
+            if let Some(before) = self.patiently(|s, ledger| ledger.broken_off(s, step))? {
                 self.take_up(pace, before);
             }
         }

@@ -1,6 +1,6 @@
 //! Everything that can be known to go wrong is found before the first change.
 
-use super::backfill::reason;
+use super::job::reason;
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;

@@ -24,11 +24,16 @@ impl Pair {
         expanded::<Postgres>(&mut database.connect(), 5);
         let replica = primary.replica();
         replica.wait_for(&primary);
-        Pair {
+        let pair = Pair {
             primary,
             database,
             replica,
-        }
+        };
+        // how often a standby tells of what it has replayed while nothing new comes in
+        let conn = &mut pair.on_replica();
+        Postgres::run(conn, "ALTER SYSTEM SET wal_receiver_status_interval = '1s'");
+        Postgres::run(conn, "SELECT pg_reload_conf()");
+        pair
     }
 
     fn on_replica(&self) -> PgConnection {
@@ -62,10 +67,9 @@ impl Pair {
     fn waits_for_the_replica(&self, options: impl FnOnce() -> Options + Send + 'static) {
         let conn = &mut self.database.connect();
         let before = copied::<Postgres>(conn);
-        let (url, replica) = (self.database.url(), self.replica.url(self.database.name()));
+        let url = self.database.url();
         self.fall_behind();
         let runner = std::thread::spawn(move || -> Result<Status, Error> {
-            drop(replica);
             migration(options()).advance_to(&mut Postgres::open(&url), Step::Backfill)
         });
         wait::until("the backfill is throttled", || {

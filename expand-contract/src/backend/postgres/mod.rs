@@ -5,12 +5,15 @@ mod mirror;
 mod notices;
 mod open;
 mod queue;
+mod ranges;
 mod replication;
 pub(crate) mod rules;
 
 use std::time::Duration;
 
-use super::driver::{Driver, Locator, Mark, Position, Range, Standby};
+use diesel::sql_types::{Array, Nullable};
+
+use super::driver::{Driver, Locator, Mark, Position, Range, Segment, Standby};
 use super::rules::Rules;
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
@@ -22,38 +25,14 @@ use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 use rules::Postgres;
 
-super::runner_backend!(diesel::pg::Pg, Dialect::Postgres);
+super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
+    super::session::bound::<Array<Nullable<ST>>, _, _>(values)
+));
 
 pub(crate) struct Server;
 
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
-}
-
-fn keys(table: &Table, suffix: &str) -> String {
-    let names: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{}{suffix}", key.sql))
-        .collect();
-    names.join(", ")
-}
-
-fn typed_binds(table: &Table) -> String {
-    let binds: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{BIND}::{}", key.type_sql))
-        .collect();
-    binds.join(", ")
-}
-
-fn compare(table: &Table, operator: &str) -> String {
-    // without the row constructor where one column will do: its estimates are better
-    match table.cursor.as_slice() {
-        [_] => format!("{} {operator} {}", keys(table, ""), typed_binds(table)),
-        _ => format!("({}) {operator} ({})", keys(table, ""), typed_binds(table)),
-    }
 }
 
 impl Driver for Server {
@@ -224,7 +203,8 @@ impl Driver for Server {
 
     fn bound(&self, s: &mut dyn Session, limit: Duration) -> Result<(), Error> {
         s.batch(&format!(
-            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; \
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
             limit.as_millis().max(1),
             (limit / 15).as_millis().max(1)
         ))
@@ -344,64 +324,53 @@ impl Driver for Server {
         mirror::missing(s, table, triggers)
     }
 
-    fn advance(
+    fn last_key(&self, table: &Table) -> String {
+        ranges::last_key(table)
+    }
+
+    fn split(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
+        table: &Table,
+        walk: &str,
+        segments: Vec<Segment>,
+        parts: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        ranges::split(s, ledger, table, (walk, parts), segments)
+    }
+
+    fn advance(
+        &self,
+        s: &mut dyn Session,
+        _ledger: &Ledger,
         _id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error> {
-        let lower = ledger.cursor(s, slot)?;
-        let after = match lower {
-            Some(_) => compare(table, ">"),
-            None => "true".to_owned(),
-        };
-        let binds = lower.clone().unwrap_or_default();
-        // the bound comes from the table, never from what an update returned: a batch may update nothing
-        let select: Vec<String> = table
-            .cursor
-            .iter()
-            .map(|key| format!("{}::text", key.sql))
-            .collect();
-        // ORDER BY must mean the column, not its text of the same name: hence the inner query
-        let sql = format!(
-            "SELECT {} FROM (SELECT {keys} FROM {} WHERE {after} ORDER BY {keys} OFFSET {} LIMIT 1) q",
-            select.join(", "),
-            table.sql(),
-            size.saturating_sub(1),
-            keys = keys(table, ""),
-        );
-        let upper = s
-            .rows(&sql, &binds)
-            .during("looking for the end of a batch")?
-            .into_iter()
-            .next();
-        let (mut sql, mut range_binds) = (after, binds);
-        if let Some(upper) = &upper {
-            sql = format!("{sql} AND {}", compare(table, "<="));
-            range_binds.extend(upper.iter().cloned());
-        }
-        Ok(Range {
-            sql,
-            binds: range_binds,
-            last: upper.is_none(),
-            upper,
-        })
+        ranges::advance(s, table, segment, size)
     }
 
     fn passed(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
+        segment: &Segment,
         range: &Range,
     ) -> Result<(), Error> {
         match &range.upper {
-            Some(upper) => ledger.set_cursor(s, slot, upper),
-            None => ledger.clear_cursor(s, slot),
+            Some(upper) => ledger.set_cursor(s, &segment.slot, upper),
+            None => ledger.clear_segment(s, &segment.slot),
         }
+    }
+
+    fn blocks(&self, s: &mut dyn Session, table: &Table) -> Result<Option<u64>, Error> {
+        ranges::blocks(s, table)
+    }
+
+    fn in_blocks(&self, from: u64, to: u64) -> String {
+        format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid")
     }
 
     fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {
@@ -418,7 +387,7 @@ impl Driver for Server {
         Ok(Range {
             sql: format!(
                 "({}) IN (SELECT {} FROM jsonb_array_elements({BIND}::text::jsonb) ec_e (k))",
-                self::keys(table, ""),
+                ranges::keys(table),
                 values.join(", ")
             ),
             binds: vec![Some(format!("[{}]", keys.join(", ")))],
@@ -439,7 +408,7 @@ impl Driver for Server {
         };
         Locator {
             select,
-            condition: compare(table, "="),
+            condition: ranges::compare(table, "="),
             key,
         }
     }
