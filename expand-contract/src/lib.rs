@@ -66,6 +66,8 @@ pub mod supported {}
 #[cfg(feature = "database")]
 mod text;
 #[cfg(feature = "database")]
+mod verification;
+#[cfg(feature = "database")]
 mod waiting;
 
 #[cfg(feature = "database")]
@@ -111,6 +113,8 @@ pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};
 #[cfg(feature = "database")]
 pub use stranger::Stranger;
+#[cfg(feature = "database")]
+pub use verification::Verification;
 #[cfg(feature = "database")]
 pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
 

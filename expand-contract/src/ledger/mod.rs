@@ -12,6 +12,7 @@ mod schema;
 mod shadow;
 mod store;
 mod strangers;
+mod verifications;
 
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use cursor::{number, slot};
@@ -25,6 +26,7 @@ pub(crate) use runs::{BrokenOff, Entry as RunEntry};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
+pub(crate) use verifications::Compared;
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
 use crate::phase::{Side, Stage};

@@ -132,6 +132,14 @@ const TABLES: &[(&str, &str)] = &[
          requested_by text NOT NULL, requested_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, lifted_by text, \
          lifted_at timestamptz",
     ),
+    // what comparisons of all rows came to
+    (
+        "verifications",
+        "verification {serial}, id text NOT NULL, generation integer NOT NULL, step text NOT NULL, \
+         rows_compared bigint NOT NULL, mismatches bigint NOT NULL, repaired bigint NOT NULL, \
+         definition_hash text NOT NULL, runner text NOT NULL, token bigint NOT NULL, \
+         at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
     // how far the last run of each step is; `published` is the epoch of the phase in which it works
     (
         "runs",
@@ -153,6 +161,8 @@ const COLUMNS: &[(&str, &str, &str, u32)] = &[
     // every instance has acknowledged it, or was found to have expired
     ("migrations", "settled", "integer NOT NULL DEFAULT 0", 2),
     ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
+    // the definition under which the rows were compared last
+    ("migrations", "verified_hash", "text NOT NULL DEFAULT ''", 2),
 ];
 
 /// What the ledger says of itself.

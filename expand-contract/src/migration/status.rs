@@ -14,6 +14,7 @@ use crate::runner::{Position, Runner};
 use crate::shadow::ShadowReads;
 use crate::state::{PhaseCell, Snapshot};
 use crate::stranger::Stranger;
+use crate::verification::Verification;
 use crate::waiting::{Instance, Override};
 
 /// Where a migration stands.
@@ -60,6 +61,8 @@ pub struct Status {
     pub strangers: Vec<Stranger>,
     /// What reads that looked at both columns have found since `expand`, as far as it was reported.
     pub shadow_reads: ShadowReads,
+    /// The result of the last comparison of all rows.
+    pub verification: Option<Verification>,
     /// What an operator asks of whoever runs it, while that stands.
     pub request: Option<Request>,
     /// How far the run is that worked on it last, whichever process it is or was in.
@@ -131,6 +134,7 @@ fn status(migration: &'static str, table: String, position: &Position) -> Status
         overrides: Vec::new(),
         strangers: Vec::new(),
         shadow_reads: ShadowReads::default(),
+        verification: None,
         request: None,
         progress: None,
     }
@@ -150,6 +154,9 @@ pub(super) fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Sta
         status.strangers = runner.ledger.strangers(runner.s)?;
         status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
         (status.queued, status.queued_since) = runner.waiting()?;
+        if let Some(row) = runner.ledger.row(runner.s)? {
+            status.verification = runner.ledger.verification(runner.s, &row)?;
+        }
     }
     Ok(status)
 }

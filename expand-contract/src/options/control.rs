@@ -11,6 +11,7 @@ pub(crate) struct Control {
     pub(crate) throttle_every: Duration,
     pub(crate) throttle_wait: Duration,
     pub(crate) pause_wait: Option<Duration>,
+    pub(crate) repair: bool,
 }
 
 impl Default for Control {
@@ -20,6 +21,7 @@ impl Default for Control {
             throttle_every: Duration::from_secs(1),
             throttle_wait: Duration::from_secs(60 * 60),
             pause_wait: None,
+            repair: false,
         }
     }
 }
@@ -39,6 +41,18 @@ impl Options {
     #[must_use]
     pub fn throttle_wait(mut self, wait: Duration) -> Self {
         self.control.throttle_wait = wait;
+        self
+    }
+
+    /// Rows that differ when `verify` or `switch` compares them are copied again, from the old column to the new one and by
+    /// the rules of every copy, and compared once more. What differs then is an error, as without.
+    ///
+    /// Only in `Expanded`, where the old column is the one that is read. How many rows were copied is in
+    /// [`Status::verification`](crate::Status::verification). It takes another walk along the table, and it repairs what was
+    /// written past the triggers once: a writer that goes on doing so has to be found.
+    #[must_use]
+    pub fn repair(mut self) -> Self {
+        self.control.repair = true;
         self
     }
 

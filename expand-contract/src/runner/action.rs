@@ -45,7 +45,7 @@ impl Runner<'_> {
                     self.note(lease, action)?;
                 }
                 Kind::Verify => {
-                    self.compare_rows(lease, facts, action.step)?;
+                    self.prove_rows(lease, facts, action.step)?;
                     self.note(lease, action)?;
                 }
                 Kind::Queue => {

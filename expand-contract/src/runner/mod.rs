@@ -12,6 +12,7 @@ mod job;
 mod locate;
 mod pace;
 mod preflight;
+mod repair;
 mod requests;
 mod shadow;
 mod steering;

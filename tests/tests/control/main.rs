@@ -7,3 +7,4 @@ mod progress;
 mod replicas;
 mod requests;
 mod throttles;
+mod verify;
