@@ -1,5 +1,7 @@
 //! What can go wrong in a step, and what to do next.
 
+mod interruption;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use crate::definition::Dialect;
 use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
 use crate::waiting::Blocker;
+
+pub use interruption::Interruption;
 
 /// Something on the old column that this release cannot carry over to the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -430,6 +434,17 @@ pub enum Error {
         table: String,
         /// The triggers.
         triggers: Vec<String>,
+    },
+    /// The run was ended on purpose, or gave up waiting.
+    #[error(transparent)]
+    Interrupted(#[from] Interruption),
+    /// An option has a value that cannot be meant. Nothing was changed.
+    #[error("nothing was changed: `Options::{option}` {reason}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]

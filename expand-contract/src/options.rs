@@ -1,8 +1,11 @@
 //! What a caller may set about a run.
 
 mod batches;
+mod control;
 mod events;
+mod hours;
 mod locks;
+mod throttle;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -10,10 +13,15 @@ use std::time::Duration;
 
 use crate::backend::session::Connect;
 use crate::gate::Gate;
+use crate::progress::Progress;
 use crate::waiting::Waiting;
 
-pub use events::{ActionEvent, Moment, Progress};
+pub(crate) use control::Control;
+pub use events::{ActionEvent, Moment};
+pub use hours::Hours;
 pub use locks::LockWait;
+pub(crate) use throttle::{Probe, Source, Throttle};
+pub use throttle::{ReplicationLag, Verdict};
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -41,6 +49,7 @@ pub struct Options {
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
     pub(crate) locks: locks::Locks,
+    pub(crate) control: Control,
 }
 
 impl Default for Options {
@@ -65,6 +74,7 @@ impl Default for Options {
             on_wait: None,
             connect: None,
             locks: locks::Locks::default(),
+            control: Control::default(),
         }
     }
 }
@@ -163,7 +173,7 @@ impl Options {
         self
     }
 
-    /// Called after every batch.
+    /// Called after every batch, and about once a second while one has to wait ([`Progress::held`]).
     #[must_use]
     pub fn on_progress(mut self, callback: impl FnMut(&Progress) + 'static) -> Self {
         self.progress = Some(Box::new(callback));
@@ -189,10 +199,10 @@ impl Options {
     }
 
     pub(crate) fn who(&self) -> String {
-        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
         self.holder.clone().unwrap_or_else(|| {
-            let user = var("USER").unwrap_or_else(|| "unknown".to_owned());
-            let host = var("HOSTNAME").map(|host| format!("@{host}"));
+            let user = user().unwrap_or_else(|| "unknown".to_owned());
+            let host = crate::host::host().map(|host| format!("@{host}"));
             format!(
                 "{user}{}, process {}",
                 host.unwrap_or_default(),

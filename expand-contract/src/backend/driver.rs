@@ -63,6 +63,28 @@ pub(crate) struct Locator {
     pub(crate) key: String,
 }
 
+/// Where a server is in its write-ahead log.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Position {
+    /// What the log is known by: a primary and its standbys have it in common.
+    pub(crate) server: String,
+    /// Up to where it has written, if it is a primary.
+    pub(crate) written: u64,
+    /// Up to where it has replayed, if it is a standby.
+    pub(crate) replayed: Option<u64>,
+}
+
+/// A standby as its primary sees it.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Standby {
+    /// What it calls itself; none if the role may not see it.
+    pub(crate) name: Option<String>,
+    /// Up to where it has replayed, if that is known.
+    pub(crate) replayed: Option<u64>,
+}
+
 /// The side of a backend that needs a connection.
 pub(crate) trait Driver: Sync {
     /// Refuses a server that is too old.
@@ -127,6 +149,24 @@ pub(crate) trait Driver: Sync {
     /// transactions whose loss in a crash of the server is made up for by the next run, since their cursor goes with them.
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
+    }
+    /// The database's clock, in seconds since 1970.
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
+    /// Whether it has standbys whose positions can be asked for.
+    fn replicates(&self) -> bool {
+        false
+    }
+    /// Where the primary is.
+    fn written(&self, _s: &mut dyn Session) -> Result<Position, Error> {
+        Err(no_replication())
+    }
+    /// How far a standby has come.
+    fn replayed(&self, _s: &mut dyn Session) -> Result<Position, Error> {
+        Err(no_replication())
+    }
+    /// Where the primary is, and what it knows of its standbys.
+    fn standbys(&self, _s: &mut dyn Session) -> Result<(Position, Vec<Standby>), Error> {
+        Err(no_replication())
     }
     /// What makes a query wait for the rows it finds and lock them.
     fn for_update(&self) -> &'static str {
@@ -221,6 +261,12 @@ pub(crate) trait Driver: Sync {
     fn typed_null(&self, type_sql: &str) -> String;
     /// The expression with a check that it can become the type.
     fn as_type(&self, expr: &str, type_sql: &str) -> String;
+}
+
+fn no_replication() -> Error {
+    Error::Unexpected {
+        what: "replication".to_owned(),
+    }
 }
 
 /// The driver of a dialect; an error if its feature is off.

@@ -147,6 +147,11 @@ impl Lease {
         }
     }
 
+    /// The table it is for.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
     /// First statement of every transaction of a runner: renews, and holds off a takeover until the commit.
     pub(crate) fn fence(&self, s: &mut dyn Session) -> Result<(), Error> {
         let sql = format!(

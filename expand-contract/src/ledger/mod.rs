@@ -6,10 +6,13 @@ mod gates;
 mod instances;
 mod lease;
 mod queue;
+mod requests;
+mod runs;
 mod schema;
 mod shadow;
 mod store;
 mod strangers;
+mod verifications;
 
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use cursor::{number, slot};
@@ -19,9 +22,11 @@ pub(crate) use lease::Lease;
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
+pub(crate) use runs::{BrokenOff, Entry as RunEntry};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
+pub(crate) use verifications::Compared;
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
 use crate::phase::{Side, Stage};

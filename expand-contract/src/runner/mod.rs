@@ -12,9 +12,12 @@ mod job;
 mod locate;
 mod pace;
 mod preflight;
+mod repair;
+mod requests;
 mod shadow;
 mod steering;
 mod strangers;
+mod throttle;
 mod verify;
 mod walk;
 mod workers;
@@ -50,6 +53,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) published: &'r dyn Fn(Stage, bool),
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
+    telling: pace::Telling,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -78,6 +82,7 @@ impl<'r> Runner<'r> {
             options,
             published: &|_, _| (),
             since: None,
+            telling: pace::Telling::default(),
         })
     }
 
@@ -170,10 +175,16 @@ impl<'r> Runner<'r> {
         })?;
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
+        self.check_throttles()?;
         ledger::ensure(self.s)?;
+        // whoever has cancelled it wants no run to wait for the lease either
+        self.requested()?;
         let who = self.options.who();
         let lease = Lease::acquire(self.s, self.driver, &table, &who, self.options.lease)?;
         let result = work(self, &lease);
+        if let Err(error) = &result {
+            self.failed(&lease, error);
+        }
         // after a lost connection this fails, and the lease runs out
         lease.release(self.s);
         result

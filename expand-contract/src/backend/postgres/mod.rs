@@ -7,13 +7,14 @@ mod notices;
 mod open;
 mod queue;
 mod ranges;
+mod replication;
 pub(crate) mod rules;
 
 use std::time::Duration;
 
 use diesel::sql_types::{Array, Nullable};
 
-use super::driver::{Driver, Locator, Mark, Range, Segment};
+use super::driver::{Driver, Locator, Mark, Position, Range, Segment, Standby};
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
@@ -176,6 +177,31 @@ impl Driver for Server {
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
+    }
+
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::bigint::text";
+        let now = one(s.rows(sql, &[]).during("reading the clock")?);
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
+    }
+
+    fn replicates(&self) -> bool {
+        true
+    }
+
+    fn written(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::written(s)
+    }
+
+    fn replayed(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::replayed(s)
+    }
+
+    fn standbys(&self, s: &mut dyn Session) -> Result<(Position, Vec<Standby>), Error> {
+        replication::standbys(s)
     }
 
     fn for_update(&self) -> &'static str {

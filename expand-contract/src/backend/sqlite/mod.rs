@@ -142,6 +142,16 @@ impl Driver for File {
         Ok(())
     }
 
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let rows = s.rows("SELECT strftime('%s', 'now')", &[]);
+        let rows = rows.during("reading the clock")?;
+        let now = rows.into_iter().flatten().flatten().next();
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
+    }
+
     fn is_busy(&self, error: &Error) -> bool {
         use diesel::result::Error as Diesel;
         // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
