@@ -60,10 +60,10 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             if change.lossless { " lossless" } else { "" },
         ));
         for carry in change.carry {
-            match carry.sql.map(|sql| sql.get(dialect)) {
-                Some(Some(sql)) => out.push_str(&format!("carry {:?} as {sql:?}\n", carry.name)),
-                Some(None) => {}
+            match &carry.sql {
                 None => out.push_str(&format!("drop {:?}\n", carry.name)),
+                Some(sql) if sql.parts(dialect).is_none() => {}
+                Some(sql) => out.push_str(&format!("carry {:?} as {}\n", carry.name, expr(sql))),
             }
         }
     }

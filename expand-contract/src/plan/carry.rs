@@ -3,7 +3,7 @@
 use super::{Active, Context};
 use crate::catalogue::expr::rename;
 use crate::catalogue::{Check, Expr, Index, Statistics};
-use crate::definition::Conversion;
+use crate::definition::{Conversion, Part};
 use crate::error::Obstacle;
 
 /// What the annotation says of an object by its name.
@@ -17,28 +17,37 @@ enum Said {
 
 impl Context<'_> {
     fn said(&self, name: &str) -> Option<Said> {
-        let mut all = self.changes.iter().flat_map(|change| change.def.carry);
         let dialect = self.table.dialect;
-        let sql = all.find_map(|carry| match carry.sql {
-            _ if !dialect.same_name(carry.name, name) => None,
-            None => Some(None),
-            Some(sql) => Some(Some(sql.get(dialect)?)),
-        })?;
-        let Some(sql) = sql else {
+        let found = self.changes.iter().find_map(|change| {
+            let mut carry = change.def.carry.iter();
+            let found = carry.find(|carry| dialect.same_name(carry.name, name))?;
+            match &found.sql {
+                None => Some(None),
+                Some(sql) => Some(Some((change.def.new, sql.parts(dialect)?))),
+            }
+        });
+        let Some((column, parts)) = found? else {
             return Some(Said::Left);
         };
-        // the annotation knows the columns by their last names
+        let mut sql = String::new();
+        for part in parts {
+            match part {
+                Part::Sql(text) => sql.push_str(text),
+                Part::Column => dialect.quote_into(column, &mut sql),
+            }
+        }
+        // the annotation knows all columns by their last names
         let names: Vec<(&str, &str)> = self
             .changes
             .iter()
             .filter(|change| change.def.new != change.to)
             .map(|change| (change.def.new, change.to))
             .collect();
-        let sql = match names.is_empty() {
-            true => sql.to_owned(),
-            false => rename(sql, dialect, &names).unwrap_or_else(|| sql.to_owned()),
+        let renamed = match names.is_empty() {
+            true => None,
+            false => rename(&sql, dialect, &names),
         };
-        Some(Said::Sql(sql))
+        Some(Said::Sql(renamed.unwrap_or(sql)))
     }
 
     /// Whether the annotation wants no copy of an object.
@@ -181,7 +190,9 @@ impl Context<'_> {
         let (table, mut out) = (self.table, Vec::new());
         for change in self.changes {
             for carry in change.def.carry {
-                let applies = carry.sql.is_none_or(|sql| sql.get(table.dialect).is_some());
+                let applies = carry
+                    .sql
+                    .is_none_or(|sql| sql.parts(table.dialect).is_some());
                 let known = |name: &String| table.dialect.same_name(name, carry.name);
                 let found = self.old_indexes().any(|index| known(&index.name))
                     || self.old_checks().any(|check| known(&check.name))
