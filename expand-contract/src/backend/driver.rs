@@ -8,7 +8,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition, Work};
 use crate::waiting::{Blocker, Transaction};
 
 /// A key: one value for each of its columns, as text.
@@ -91,13 +91,8 @@ pub(crate) trait Driver: Sync {
     fn version(&self, s: &mut dyn Session) -> Result<(), Error>;
     /// The table, if it exists.
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
-    /// What depends on the columns and cannot be carried. `true`: the column's type changes.
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error>;
+    /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,

@@ -8,6 +8,7 @@ mod lease;
 mod queue;
 mod requests;
 mod runs;
+mod saved;
 mod schema;
 mod shadow;
 mod store;
@@ -65,6 +66,13 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
         ));
+        for carry in change.carry {
+            match &carry.sql {
+                None => out.push_str(&format!("drop {:?}\n", carry.name)),
+                Some(sql) if sql.parts(dialect).is_none() => {}
+                Some(sql) => out.push_str(&format!("carry {:?} as {}\n", carry.name, expr(sql))),
+            }
+        }
     }
     out
 }

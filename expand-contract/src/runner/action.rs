@@ -280,6 +280,7 @@ pub(super) fn work(
         Work::Sql(sql) => driver.ddl(s, sql),
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
+        Work::SaveCheck(check) => ledger.save_check(s, check),
         Work::ForgetSaved => ledger.forget_saved(s),
         // done when the lock was had
         Work::EmptyQueue => Ok(()),

@@ -21,7 +21,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition, Work};
 use crate::waiting::{Blocker, Transaction};
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
@@ -57,13 +57,8 @@ impl Driver for Server {
         catalogue::table(s, name)
     }
 
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
     }
 
     fn notices(
