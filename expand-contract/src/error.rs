@@ -342,6 +342,17 @@ pub enum Error {
         /// Who was in the way after the last attempt, as far as the role may see.
         blockers: Vec<Blocker>,
     },
+    /// The action needs one server process for as long as it takes, and the connection has another one in each transaction.
+    /// Nothing was changed by the action.
+    #[error(
+        "{action} needs a connection of its own to the server, and this one leads through a pooler that gives each transaction \
+         another one (PgBouncer, pool_mode = transaction): let `Migration::connect_with` open one that goes to the server \
+         directly, all else may go through the pooler"
+    )]
+    Pooled {
+        /// The action.
+        action: String,
+    },
     /// A gate is closed. Nothing was changed by the action behind it.
     #[error(
         "{step} does not go on, {gate}: {found}; {remedy}, or pass the gate with \

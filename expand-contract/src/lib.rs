@@ -95,7 +95,9 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, Hours, LockWait, Moment, Options, ReplicationLag, Verdict};
+pub use options::{
+    ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
+};
 #[cfg(feature = "database")]
 pub use plan::Action;
 #[cfg(feature = "database")]

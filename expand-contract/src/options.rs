@@ -4,6 +4,7 @@ mod batches;
 mod control;
 mod events;
 mod hours;
+mod index;
 mod locks;
 mod throttle;
 
@@ -19,6 +20,9 @@ use crate::waiting::Waiting;
 pub(crate) use control::Control;
 pub use events::{ActionEvent, Moment};
 pub use hours::Hours;
+
+pub use index::IndexProgress;
+pub(crate) use index::OnIndexProgress;
 pub use locks::LockWait;
 pub(crate) use throttle::{Probe, Source, Throttle};
 pub use throttle::{ReplicationLag, Verdict};
@@ -50,6 +54,7 @@ pub struct Options {
     pub(crate) connect: Option<Connect>,
     pub(crate) locks: locks::Locks,
     pub(crate) control: Control,
+    pub(crate) index_progress: Option<OnIndexProgress>,
 }
 
 impl Default for Options {
@@ -75,6 +80,7 @@ impl Default for Options {
             connect: None,
             locks: locks::Locks::default(),
             control: Control::default(),
+            index_progress: None,
         }
     }
 }
@@ -87,8 +93,9 @@ impl Options {
 
     /// How long another runner must stand still before its work is taken over (60 s).
     ///
-    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
-    /// index builds included.
+    /// A runner counts as moving when it begins an action or a batch, while it waits, and while it builds an index on a
+    /// second connection ([`Migration::connect_with`](crate::Migration::connect_with)). Whoever is in the middle of an action
+    /// that changes anything, or of an index build, is not taken over from however long that takes.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::builder::Builder;
 use super::session::Session;
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
 /// A key: one value for each of its columns, as text.
@@ -179,8 +180,14 @@ pub(crate) trait Driver: Sync {
     }
     /// Whether the error may go away by itself.
     fn is_busy(&self, error: &Error) -> bool;
-    /// Statements that do not run in a transaction.
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error>;
+    /// What builds indexes outside of a transaction, where that is done.
+    fn builder(&self) -> Option<&'static dyn Builder> {
+        None
+    }
+    /// Whether the connection is inside of a transaction block, whoever has begun it.
+    fn in_block(&self, _s: &mut dyn Session) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Changes the definition of a column in place.
     fn define(
         &self,

@@ -28,16 +28,13 @@ impl Runner<'_> {
         facts: &Facts,
         actions: &[Action],
     ) -> Result<(), Error> {
+        self.must_be_direct(actions)?;
         for action in actions {
             self.ready(lease, action.step)?;
             self.hook(action, Moment::Before)?;
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
-                Kind::Outside => {
-                    self.in_transaction(lease, |_| Ok(()))?;
-                    self.driver.outside(self.s, &action.work)?;
-                    self.note(lease, action)?;
-                }
+                Kind::Outside => self.outside(lease, facts, action)?,
                 Kind::Backfill { reverse } => {
                     self.copy_rows(lease, facts, action.step, *reverse)?;
                     self.note(lease, action)?;
@@ -118,7 +115,7 @@ impl Runner<'_> {
     }
 
     /// The same for DDL: also again where a lock is taken, for as long as the caller has patience.
-    fn with_locks<T>(
+    pub(super) fn with_locks<T>(
         &mut self,
         lease: &Lease,
         facts: &Facts,

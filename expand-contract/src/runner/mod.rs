@@ -3,6 +3,7 @@
 mod action;
 mod backfill;
 mod barrier;
+mod build;
 mod drain;
 mod empty;
 mod gates;
@@ -51,6 +52,8 @@ pub(crate) struct Runner<'r> {
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
     pub(crate) published: &'r dyn Fn(Stage, bool),
+    /// The server process that worked for it first.
+    pub(crate) process: Option<i64>,
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
     telling: pace::Telling,
@@ -82,6 +85,7 @@ impl<'r> Runner<'r> {
             name,
             options,
             published: &|_, _| (),
+            process: None,
             since: None,
             telling: pace::Telling::default(),
         })
@@ -166,7 +170,8 @@ impl<'r> Runner<'r> {
         what: &str,
         work: impl FnOnce(&mut Self, &Lease) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.s.depth()? > 0 {
+        // a transaction that Diesel knows nothing of would be committed by the first of the runner's
+        if self.s.depth()? > 0 || self.driver.in_block(self.s)? {
             return Err(Error::InsideTransaction {
                 what: what.to_owned(),
             });
@@ -225,6 +230,7 @@ impl<'r> Runner<'r> {
             let actions = runner.context(&facts).actions(step)?;
             runner.quiet_before(lease, &actions)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, step)?;
             runner.completed(lease, step)?;
             Ok(runner.position()?.stage)
         })
@@ -295,6 +301,7 @@ impl<'r> Runner<'r> {
             let facts = runner.facts()?;
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
         })
     }

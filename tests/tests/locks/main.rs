@@ -3,6 +3,7 @@
 
 mod autovacuum;
 mod blockers;
+mod builds;
 mod settings;
 mod stalls;
 mod support;

@@ -61,7 +61,7 @@ fn conflicting(mode: &str) -> Vec<&'static str> {
 }
 
 /// The table with its partitions and children, in the order in which the server locks them.
-fn family(table: &Table) -> String {
+pub(super) fn family(table: &Table) -> String {
     format!(
         "(WITH RECURSIVE family (id, root) AS (SELECT '{0}'::oid, true UNION \
            SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i JOIN family f ON i.inhparent = f.id) \

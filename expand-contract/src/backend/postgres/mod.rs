@@ -1,5 +1,6 @@
 //! PostgreSQL.
 
+mod build;
 mod catalogue;
 mod lock;
 mod mirror;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use diesel::sql_types::{Array, Nullable};
 
+use super::builder::Builder;
 use super::driver::{Driver, Locator, Mark, Position, Range, Segment, Standby};
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
@@ -21,7 +23,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
@@ -54,7 +56,12 @@ impl Driver for Server {
     }
 
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
-        catalogue::table(s, name)
+        let mut table = catalogue::table(s, name)?;
+        if let Some(table) = &mut table {
+            // what a runner has not given a name yet is no index of the table's
+            table.indexes.retain(|index| !build::is_build(&index.name));
+        }
+        Ok(table)
     }
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
@@ -94,14 +101,17 @@ impl Driver for Server {
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error> {
         // One text form for keys whoever runs, no sequential plans on tables that were never analysed, and a lock
         // wait that ends before the deadlock detector of an application's transaction wakes up. Whatever the default is:
-        // what a runner reads must not make a serializable transaction of the application fail.
+        // what a runner reads must not make a serializable transaction of the application fail. A transaction's own timeout is
+        // of version 17.
         s.batch(
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
-             SELECT set_config('lock_timeout', greatest(1, least(500, \
-             (SELECT setting::int / 2 FROM pg_settings WHERE name = 'deadlock_timeout')))::text, true);",
+             SELECT CASE name WHEN 'deadlock_timeout' \
+             THEN set_config('lock_timeout', greatest(1, least(500, setting::int / 2))::text, true) \
+             ELSE set_config(name, '0', true) END \
+             FROM pg_settings WHERE name IN ('deadlock_timeout', 'transaction_timeout');",
         )
         .during("setting up a transaction")
     }
@@ -224,29 +234,17 @@ impl Driver for Server {
         )
     }
 
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        // A concurrent build waits for old snapshots by design. The caller's settings come back on every exit.
-        let rows = s
-            .rows(
-                "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')",
-                &[],
-            )
-            .during("reading timeouts")?;
-        let mut before = rows.into_iter().flatten().flatten();
-        let (lock, statement) = (before.next(), before.next());
-        s.batch("SET lock_timeout = 0; SET statement_timeout = 0")
-            .during("setting timeouts")?;
-        let result = work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        });
-        let set = format!(
-            "SELECT set_config('lock_timeout', {BIND}, false), set_config('statement_timeout', {BIND}, false)"
-        );
-        let restored = s
-            .rows(&set, &[lock, statement])
-            .during("restoring timeouts");
-        result.and(restored.map(drop))
+    fn builder(&self) -> Option<&'static dyn Builder> {
+        Some(&Server)
+    }
+
+    fn in_block(&self, s: &mut dyn Session) -> Result<bool, Error> {
+        // the moment at which the transaction began: statements on their own have one each
+        let mut began = || {
+            let rows = s.rows("SELECT transaction_timestamp()::text", &[]);
+            rows.during("looking for a transaction")
+        };
+        Ok(began()? == began()?)
     }
 
     fn define(

@@ -19,7 +19,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
@@ -152,13 +152,6 @@ impl Driver for File {
         // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
         matches!(error, Error::Database { source: Diesel::DatabaseError(_, info), .. }
             if matches!(info.message(), "database is locked" | "database table is locked"))
-    }
-
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        })
     }
 
     fn define(
