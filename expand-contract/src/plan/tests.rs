@@ -65,6 +65,7 @@ fn table(dialect: Dialect) -> Table {
         given: None,
         create_sql: String::new(),
         extras: Vec::new(),
+        clustered: false,
         replica_identity: unique,
         problem: None,
     };
