@@ -1,7 +1,12 @@
 //! What a caller may set about a run.
 
 mod batches;
+mod control;
 mod events;
+mod hours;
+mod index;
+mod locks;
+mod throttle;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -9,9 +14,18 @@ use std::time::Duration;
 
 use crate::backend::session::Connect;
 use crate::gate::Gate;
+use crate::progress::Progress;
 use crate::waiting::Waiting;
 
-pub use events::{ActionEvent, Moment, Progress};
+pub(crate) use control::Control;
+pub use events::{ActionEvent, Moment};
+pub use hours::Hours;
+
+pub use index::IndexProgress;
+pub(crate) use index::OnIndexProgress;
+pub use locks::LockWait;
+pub(crate) use throttle::{Probe, Source, Throttle};
+pub use throttle::{ReplicationLag, Verdict};
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -38,6 +52,9 @@ pub struct Options {
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
+    pub(crate) locks: locks::Locks,
+    pub(crate) control: Control,
+    pub(crate) index_progress: Option<OnIndexProgress>,
 }
 
 impl Default for Options {
@@ -61,6 +78,9 @@ impl Default for Options {
             on_action: None,
             on_wait: None,
             connect: None,
+            locks: locks::Locks::default(),
+            control: Control::default(),
+            index_progress: None,
         }
     }
 }
@@ -71,24 +91,11 @@ impl Options {
         Options::default()
     }
 
-    /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
-    #[must_use]
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// How often an action is tried again when it finds a lock taken (30).
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
-    }
-
     /// How long another runner must stand still before its work is taken over (60 s).
     ///
-    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
-    /// index builds included.
+    /// A runner counts as moving when it begins an action or a batch, while it waits, and while it builds an index on a
+    /// second connection ([`Migration::connect_with`](crate::Migration::connect_with)). Whoever is in the middle of an action
+    /// that changes anything, or of an index build, is not taken over from however long that takes.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -173,7 +180,7 @@ impl Options {
         self
     }
 
-    /// Called after every batch.
+    /// Called after every batch, and about once a second while one has to wait ([`Progress::held`]).
     #[must_use]
     pub fn on_progress(mut self, callback: impl FnMut(&Progress) + 'static) -> Self {
         self.progress = Some(Box::new(callback));
@@ -199,10 +206,10 @@ impl Options {
     }
 
     pub(crate) fn who(&self) -> String {
-        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
         self.holder.clone().unwrap_or_else(|| {
-            let user = var("USER").unwrap_or_else(|| "unknown".to_owned());
-            let host = var("HOSTNAME").map(|host| format!("@{host}"));
+            let user = user().unwrap_or_else(|| "unknown".to_owned());
+            let host = crate::host::host().map(|host| format!("@{host}"));
             format!(
                 "{user}{}, process {}",
                 host.unwrap_or_default(),

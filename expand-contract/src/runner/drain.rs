@@ -13,9 +13,9 @@ use crate::definition::Conversion;
 use crate::error::{Error, PoisonRow, While};
 use crate::gate::Gate;
 use crate::ledger::{Entry, Lease, Ledger, Written};
-use crate::options::Progress;
 use crate::phase::{Phase, Step};
 use crate::plan::Context;
+use crate::progress::Progress;
 
 /// What a drain of the queue did, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -254,14 +254,7 @@ impl Runner<'_> {
             after: 0,
             end: ledger.queue_end(self.s)?,
         };
-        let mut progress = Progress {
-            step,
-            sweep: 0,
-            batches: 0,
-            rows: 0,
-            changed: 0,
-            estimated_total: None,
-        };
+        let mut progress = Progress::new(step, 0, None);
         while walk.after < walk.end {
             let Some(worked) = self.drain_batch(lease, facts, &mut walk)? else {
                 break;
@@ -292,6 +285,7 @@ impl Runner<'_> {
                     expected: Phase::Expanded,
                 });
             }
+            runner.ready(lease, Step::Backfill)?;
             let facts = runner.facts()?;
             runner.drain(lease, &facts, Step::Backfill)
         })

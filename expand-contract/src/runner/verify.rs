@@ -13,7 +13,7 @@ use crate::backend::session::{transaction, Session};
 use crate::backend::{Direction, Request};
 use crate::definition::Dialect;
 use crate::error::{Error, While};
-use crate::ledger::Lease;
+use crate::ledger::{Compared, Lease};
 use crate::phase::Step;
 
 impl Job<'_> {
@@ -29,13 +29,14 @@ impl Job<'_> {
         let start = Instant::now();
         // one write lock for the whole file: between two reads of a transaction nothing changes
         let alone = self.cx.table.dialect == Dialect::Sqlite;
-        let (range, mut differ) = look(hand, |s, one_by_one| {
+        let ((range, compared), mut differ) = look(hand, |s, one_by_one| {
             let range = self.range(s, segment, rows)?;
+            let compared = self.rows_in(s, &range, rows)?;
             let differ = self.differing(s, &range, one_by_one)?;
             if differ.is_empty() || alone {
                 self.driver.passed(s, self.ledger, segment, &range)?;
             }
-            Ok((range, differ))
+            Ok(((range, compared), differ))
         })?;
         if !differ.is_empty() && !alone {
             let again = look(hand, |s, one_by_one| {
@@ -48,11 +49,26 @@ impl Job<'_> {
         size.took(start.elapsed());
         segment.pass(&range);
         Ok(Batch {
-            rows: u64::from(rows),
+            rows: compared,
             changed: differ.len() as u64,
             samples: differ.into_iter().collect(),
             last: range.last,
         })
+    }
+
+    // how many rows a range has that was to have so many: the result of a comparison says how many there were
+    fn rows_in(&self, s: &mut dyn Session, range: &Range, rows: u32) -> Result<u64, Error> {
+        if !range.last {
+            return Ok(u64::from(rows));
+        }
+        let sql = format!(
+            "SELECT CAST(count(*) AS text) FROM {} WHERE {}",
+            self.cx.table.sql(),
+            range.sql
+        );
+        let found = s.rows(&sql, &range.binds).during("counting a batch")?;
+        let count = found.into_iter().flatten().flatten().next();
+        Ok(count.and_then(|n| n.parse().ok()).unwrap_or(0))
     }
 
     // the keys of the rows of a range that differ
@@ -118,11 +134,13 @@ fn look<T>(
 
 impl Runner<'_> {
     /// Compares all rows and stores the result; rows that differ, and differ still when they are read again, are an error.
+    /// `repaired`: how many were copied again before.
     pub(super) fn compare_rows(
         &mut self,
         lease: &Lease,
         facts: &Facts,
         step: Step,
+        repaired: u64,
     ) -> Result<(), Error> {
         let ledger = self.ledger.clone();
         let cx = self.context(facts);
@@ -134,7 +152,13 @@ impl Runner<'_> {
             walk: "verify",
         };
         let found = self.compare_all(lease, &job, step)?;
-        self.in_transaction(lease, |s| ledger.verified(s, found.changed))?;
+        let compared = Compared {
+            step,
+            rows: found.rows,
+            mismatches: found.changed,
+            repaired,
+        };
+        self.in_transaction(lease, |s| ledger.verified(s, lease, compared))?;
         if found.changed == 0 {
             return Ok(());
         }

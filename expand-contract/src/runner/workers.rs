@@ -201,6 +201,7 @@ impl Runner<'_> {
             return Ok(Batch::default());
         };
         let workers = self.workers().min(errand.parts.len());
+        pace.progress.workers = u32::try_from(workers).unwrap_or(u32::MAX);
         let board = Board::new(errand.parts);
         let tools = Tools {
             board: &board,

@@ -19,7 +19,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
@@ -85,13 +85,8 @@ impl Driver for File {
         catalogue::table(s, name)
     }
 
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
     }
 
     fn notices(
@@ -130,9 +125,9 @@ impl Driver for File {
         _gate: bool,
         _mode: &str,
         _timeout: Duration,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         // `settle` took the only lock there is
-        Ok(true)
+        Ok(())
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -142,8 +137,14 @@ impl Driver for File {
         Ok(())
     }
 
-    fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
-        "another connection that writes to the file".to_owned()
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let rows = s.rows("SELECT strftime('%s', 'now')", &[]);
+        let rows = rows.during("reading the clock")?;
+        let now = rows.into_iter().flatten().flatten().next();
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
     }
 
     fn is_busy(&self, error: &Error) -> bool {
@@ -151,13 +152,6 @@ impl Driver for File {
         // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
         matches!(error, Error::Database { source: Diesel::DatabaseError(_, info), .. }
             if matches!(info.message(), "database is locked" | "database table is locked"))
-    }
-
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        })
     }
 
     fn define(
