@@ -97,7 +97,7 @@ pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
 pub use options::{ActionEvent, Hours, Moment, Options, ReplicationLag, Verdict};
 #[cfg(feature = "database")]
-pub use plan::Action;
+pub use plan::{Action, Basis, Effect, Estimate};
 #[cfg(feature = "database")]
 pub use progress::{Held, Progress, RunReport, RunState};
 #[cfg(feature = "database")]

@@ -8,6 +8,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Definition, Work};
 use crate::waiting::Transaction;
 
@@ -141,6 +142,8 @@ pub(crate) trait Driver: Sync {
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
+    /// How large the table is. Reads only, and no more than the catalogue.
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error>;
     /// The database's clock, in seconds since 1970.
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
     /// Whether it has standbys whose positions can be asked for.

@@ -1,6 +1,7 @@
 //! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
 
 pub(crate) mod actions;
+pub(crate) mod cost;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
@@ -10,6 +11,8 @@ use crate::catalogue::{Column, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
+
+pub use cost::{Basis, Effect, Estimate};
 
 /// One thing the runner does, with the SQL it sends.
 #[derive(Debug, Clone)]
@@ -23,6 +26,14 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// What it does to the table's rows.
+    pub effect: Effect,
+    /// About how many rows it reads or writes, where it does and the database knows.
+    pub rows: Option<u64>,
+    /// How large they are, without indexes (SQLite: how large the whole file is).
+    pub bytes: Option<u64>,
+    /// About how long it takes; none for what only waits, and where the number of rows is not known.
+    pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -374,6 +385,10 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            effect: Effect::Catalogue,
+            rows: None,
+            bytes: None,
+            estimate: None,
             kind,
             work,
         }
