@@ -99,7 +99,7 @@ pub use options::{
     ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
 };
 #[cfg(feature = "database")]
-pub use plan::Action;
+pub use plan::{Action, Basis, Effect, Estimate};
 #[cfg(feature = "database")]
 pub use progress::{Held, Progress, RunReport, RunState};
 #[cfg(feature = "database")]

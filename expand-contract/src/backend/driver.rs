@@ -9,6 +9,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
@@ -146,6 +147,8 @@ pub(crate) trait Driver: Sync {
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
+    /// How large the table is. Reads only, and no more than the catalogue.
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error>;
     /// The database's clock, in seconds since 1970.
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
     /// Whether it has standbys whose positions can be asked for.

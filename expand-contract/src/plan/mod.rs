@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 mod carry;
 mod copies;
+pub(crate) mod cost;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
@@ -16,6 +17,8 @@ use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
 
+pub use cost::{Basis, Effect, Estimate};
+
 /// One thing the runner does, with the SQL it sends.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -28,6 +31,14 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// What it does to the table's rows.
+    pub effect: Effect,
+    /// About how many rows it reads or writes, where it does and the database knows.
+    pub rows: Option<u64>,
+    /// How large they are, without indexes (SQLite: how large the whole file is).
+    pub bytes: Option<u64>,
+    /// About how long it takes; none for what only waits, and where the number of rows is not known.
+    pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -398,6 +409,10 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            effect: Effect::Catalogue,
+            rows: None,
+            bytes: None,
+            estimate: None,
             kind,
             work,
         }

@@ -39,6 +39,7 @@ use std::time::Instant;
 
 use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
+use crate::plan::cost::{annotate, Rates, Size};
 use crate::plan::{moving, Action, Active, Context, Frozen, SavedCheck, SavedIndex};
 
 /// What a run works with.
@@ -323,6 +324,12 @@ impl<'r> Runner<'r> {
         };
         let mut out: Vec<Action> = self.unsettled(next)?.into_iter().collect();
         if position.stage.phase == Phase::Contracted {
+            annotate(
+                &mut out,
+                self.s.dialect(),
+                Size::default(),
+                Rates::default(),
+            );
             return Ok(out);
         }
         let mut facts = self.facts()?;
@@ -340,6 +347,12 @@ impl<'r> Runner<'r> {
             }
             out.extend(self.context(&facts).actions(step)?);
         }
+        let size = self.driver.size(self.s, &facts.table)?;
+        let rates = match ledger::is_current(self.s)? {
+            true => self.ledger.rates(self.s, &facts.table.name.to_string())?,
+            false => Rates::default(),
+        };
+        annotate(&mut out, facts.table.dialect, size, rates);
         Ok(out)
     }
 }

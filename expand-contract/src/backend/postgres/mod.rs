@@ -23,6 +23,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
@@ -182,6 +183,20 @@ impl Driver for Server {
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
+    }
+
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
+        // with what is stored out of line; a partitioned table has nothing of its own
+        let sql = format!(
+            "SELECT (pg_table_size(c.oid) + coalesce((SELECT sum(pg_table_size(p.relid)) FROM pg_partition_tree(c.oid) p \
+             WHERE p.relid <> c.oid), 0))::bigint::text FROM pg_class c WHERE c.oid = ({BIND}::text)::oid"
+        );
+        let rows = s.rows(&sql, &[Some(table.id.clone())]);
+        let bytes = one(rows.during("asking for the table's size")?);
+        Ok(Size {
+            rows: table.estimate,
+            bytes: bytes.and_then(|bytes| bytes.parse().ok()),
+        })
     }
 
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
