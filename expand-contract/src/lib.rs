@@ -28,6 +28,8 @@ pub mod lease;
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "migrations")]
+pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]

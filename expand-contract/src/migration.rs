@@ -516,7 +516,7 @@ impl<M: Migrate> Migration<M, state::Contracted> {
     }
 }
 
-fn table_name<M, C>() -> Result<TableName, Error>
+pub(crate) fn table_name<M, C>() -> Result<TableName, Error>
 where
     C: RunnerConnection,
     M: MigrateOn<C>,
