@@ -53,6 +53,8 @@ mod runner;
 #[cfg(feature = "database")]
 pub mod shadow;
 #[cfg(feature = "database")]
+pub mod startup;
+#[cfg(feature = "database")]
 mod state;
 #[cfg(feature = "database")]
 mod stranger;

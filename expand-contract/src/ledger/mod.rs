@@ -5,6 +5,7 @@ mod fleet;
 mod gates;
 mod instances;
 mod lease;
+mod overview;
 mod queue;
 mod schema;
 mod shadow;
@@ -14,10 +15,11 @@ mod strangers;
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
+pub(crate) use overview::{overview, Known};
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
-pub(crate) use schema::{ensure, meta, place, table};
+pub(crate) use schema::{ensure, meta, place, table, VERSION};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
 

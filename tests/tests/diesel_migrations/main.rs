@@ -1,4 +1,4 @@
-//! The steps among a project's `diesel_migrations`.
+//! Beside a project's own tools: the steps among its `diesel_migrations`, the check at the start of its processes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[macro_use]
@@ -8,3 +8,4 @@ mod order;
 mod processes;
 mod refusals;
 mod revert;
+mod startup;
