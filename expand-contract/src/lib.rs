@@ -30,6 +30,8 @@ pub mod lease;
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "migrations")]
+pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]
@@ -56,6 +58,8 @@ mod retry;
 mod runner;
 #[cfg(feature = "database")]
 pub mod shadow;
+#[cfg(feature = "database")]
+pub mod startup;
 #[cfg(feature = "database")]
 mod state;
 #[cfg(feature = "database")]
