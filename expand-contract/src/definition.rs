@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::phase::{Side, Stage};
+use crate::phase::rules::Way;
+use crate::phase::{Route, Side, Stage};
 
 /// The SQL dialect of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +35,15 @@ impl Dialect {
         let mut out = String::with_capacity(identifier.len() + 2);
         self.quote_into(identifier, &mut out);
         out
+    }
+
+    /// Whether two names mean the same column.
+    #[cfg_attr(not(feature = "database"), allow(dead_code))]
+    pub(crate) fn same_name(self, a: &str, b: &str) -> bool {
+        match self {
+            Dialect::Sqlite => a.eq_ignore_ascii_case(b),
+            Dialect::Postgres => a == b,
+        }
     }
 
     /// The longest identifier in bytes; longer ones are cut by the server without an error.
@@ -121,6 +131,17 @@ impl PerDialect {
     }
 }
 
+/// What becomes of an object that depends on the old column, where the annotation says so: a CHECK constraint, an index or a
+/// statistics object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Carry {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// What it is on the new column: the condition of a CHECK, of an index what follows the table's name, of statistics the
+    /// list in parentheses. None: the new column does not get it.
+    pub sql: Option<SqlExpr>,
+}
+
 /// How values go from the old column to the new one and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -138,15 +159,28 @@ pub enum Conversion {
     Rust,
 }
 
+/// How the values come to be in the new column. When to choose which: [`crate::strategies`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// They are copied into a column that stands beside the old one until nobody knows that any more.
+    #[default]
+    Copy,
+    /// The old column takes the new name. For a rename alone.
+    InPlace,
+}
+
 /// What happens to one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeDef {
     /// The column that the previous release knows.
     pub old: &'static str,
-    /// The intermediate column, if `old` and `new` are one name.
+    /// The intermediate column, if `old` and `new` are one name; the marker of a rename in place.
     pub via: Option<&'static str>,
     /// The column of `schema.rs`.
     pub new: &'static str,
+    /// How they come to be in the new column.
+    pub strategy: Strategy,
     /// How values are converted.
     pub conversion: Conversion,
     /// `down(up(o)) = o` for every value in the table, by the annotation's word.
@@ -157,6 +191,8 @@ pub struct ChangeDef {
     pub new_type: PerDialect,
     /// Whether `schema.rs` declares the new column `Nullable`.
     pub nullable: bool,
+    /// What becomes of objects that cannot be translated.
+    pub carry: &'static [Carry],
 }
 
 impl ChangeDef {
@@ -173,24 +209,34 @@ impl ChangeDef {
     /// Whether the change goes through an intermediate column.
     #[inline]
     pub const fn two_passes(&self) -> bool {
-        self.via.is_some()
+        matches!(self.route(), Route::TwoPasses)
+    }
+
+    /// The columns that the change goes through.
+    #[inline]
+    pub const fn route(&self) -> Route {
+        match (self.strategy, self.via) {
+            (Strategy::InPlace, _) => Route::InPlace,
+            (Strategy::Copy, Some(_)) => Route::TwoPasses,
+            (Strategy::Copy, None) => Route::OnePass,
+        }
     }
 
     /// The column that reads name in the stage.
     #[inline]
     pub const fn reads(&self, stage: Stage) -> Side {
-        stage.reads(self.via.is_some())
+        stage.reads(self.route())
     }
 
     /// Whether writes name the column in the stage.
     #[inline]
     pub const fn writes(&self, side: Side, stage: Stage) -> bool {
-        stage.writes(side, self.via.is_some())
+        stage.writes(side, self.route())
     }
 
     /// The conversion between the two columns of the pass that `stage` is in.
     pub const fn conversion_in(&self, stage: Stage) -> Conversion {
-        match stage.ends(self.via.is_some()) {
+        match stage.ends(self.route()) {
             (Side::Old, _) => self.conversion,
             _ => Conversion::Identity,
         }
@@ -212,6 +258,21 @@ impl MigrationDef {
     /// Whether a second pass follows the first: some change keeps its column's name.
     pub fn two_passes(&self) -> bool {
         self.changes.iter().any(ChangeDef::two_passes)
+    }
+
+    /// The table of moves that it follows in a database of the dialect.
+    pub fn way(&self, dialect: Dialect) -> Way {
+        match (self.in_place(), dialect) {
+            (false, _) => Way::Copy,
+            (true, Dialect::Postgres) => Way::Marked,
+            (true, Dialect::Sqlite) => Way::Unmarked,
+        }
+    }
+
+    /// Whether the columns are renamed where they are; all changes of a migration are of one strategy.
+    pub fn in_place(&self) -> bool {
+        let mut changes = self.changes.iter();
+        changes.any(|change| change.strategy == Strategy::InPlace)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong in a step, and what to do next.
 
+mod interruption;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use crate::definition::Dialect;
 use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
 use crate::waiting::Blocker;
+
+pub use interruption::Interruption;
 
 /// Something on the old column that this release cannot carry over to the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +22,29 @@ pub struct Obstacle {
     pub kind: String,
     /// The object's name as the database prints it.
     pub name: String,
+    /// What to write into the annotation, where that helps.
+    pub remedy: Option<String>,
+}
+
+impl Obstacle {
+    #[cfg_attr(not(feature = "database"), allow(dead_code))]
+    pub(crate) fn new(column: &str, kind: &str, name: &str) -> Self {
+        Obstacle {
+            column: column.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            remedy: None,
+        }
+    }
 }
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)
+        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, " (add {remedy} to its annotation)"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -63,6 +85,16 @@ pub enum Error {
     InsideTransaction {
         /// The step or function.
         what: String,
+    },
+    /// What was asked for takes more than one connection, and there is no way to another.
+    #[error(
+        "{what} need connections of their own: give the migration a way to open them by `connect_with`, or {instead}"
+    )]
+    NoConnections {
+        /// Who needs them.
+        what: String,
+        /// What would do without.
+        instead: &'static str,
     },
     /// The table does not exist (or not on the search path).
     #[error("table {table} does not exist: create it first, or check `search_path` and the schema in schema.rs")]
@@ -431,6 +463,17 @@ pub enum Error {
         table: String,
         /// The triggers.
         triggers: Vec<String>,
+    },
+    /// The run was ended on purpose, or gave up waiting.
+    #[error(transparent)]
+    Interrupted(#[from] Interruption),
+    /// An option has a value that cannot be meant. Nothing was changed.
+    #[error("nothing was changed: `Options::{option}` {reason}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]

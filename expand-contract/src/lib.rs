@@ -23,11 +23,15 @@ mod error;
 #[cfg(feature = "database")]
 mod gate;
 #[cfg(feature = "database")]
+mod host;
+#[cfg(feature = "database")]
 pub mod lease;
 #[cfg(feature = "database")]
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "migrations")]
+pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]
@@ -39,11 +43,15 @@ pub mod pinned;
 #[cfg(feature = "database")]
 mod plan;
 #[cfg(feature = "database")]
+mod progress;
+#[cfg(feature = "database")]
 mod query;
 #[cfg(feature = "database")]
 mod rejected;
 #[cfg(feature = "database")]
 mod repository;
+#[cfg(feature = "database")]
+mod request;
 #[cfg(feature = "database")]
 mod retry;
 #[cfg(feature = "database")]
@@ -51,7 +59,12 @@ mod runner;
 #[cfg(feature = "database")]
 pub mod shadow;
 #[cfg(feature = "database")]
+pub mod startup;
+#[cfg(feature = "database")]
 mod state;
+#[cfg(feature = "database")]
+#[doc = include_str!("../docs/strategies.md")]
+pub mod strategies {}
 #[cfg(feature = "database")]
 mod stranger;
 #[cfg(feature = "database")]
@@ -59,6 +72,8 @@ mod stranger;
 pub mod supported {}
 #[cfg(feature = "database")]
 mod text;
+#[cfg(feature = "database")]
+mod verification;
 #[cfg(feature = "database")]
 mod waiting;
 
@@ -70,7 +85,7 @@ pub use backend::{RunnerBackend, RunnerConnection};
 #[cfg(feature = "database")]
 pub use ddl_type::DdlType;
 #[cfg(feature = "database")]
-pub use error::{Error, Obstacle, PoisonRow};
+pub use error::{Error, Interruption, Obstacle, PoisonRow};
 #[cfg(feature = "database")]
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
@@ -87,11 +102,17 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, IndexProgress, LockWait, Moment, Options, Progress};
+pub use options::{
+    ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
+};
 #[cfg(feature = "database")]
-pub use plan::Action;
+pub use plan::{Action, Basis, Effect, Estimate};
+#[cfg(feature = "database")]
+pub use progress::{Held, Progress, RunReport, RunState};
 #[cfg(feature = "database")]
 pub use query::{At, AtPhase, PhaseColumn};
+#[cfg(feature = "database")]
+pub use request::{Request, RequestKind};
 #[cfg(feature = "database")]
 pub use runner::Drained;
 #[cfg(feature = "database")]
@@ -101,6 +122,8 @@ pub use state::{Current, PhaseCell};
 pub use state::{Snapshot, StatementError};
 #[cfg(feature = "database")]
 pub use stranger::Stranger;
+#[cfg(feature = "database")]
+pub use verification::Verification;
 #[cfg(feature = "database")]
 pub use waiting::{Blocker, Instance, Override, Transaction, Waiting, Whom};
 

@@ -8,9 +8,10 @@ use syn::{
     Token, Type,
 };
 
+use crate::carry;
 use crate::errors::Errors;
 use crate::keys;
-use crate::migration::PerDialect;
+use crate::migration::{PerDialect, Strategy};
 use crate::names;
 
 /// A key and its value.
@@ -103,6 +104,9 @@ pub(crate) struct ChangeArgs {
     pub(crate) monotonic: Option<Given<()>>,
     pub(crate) sql_type: Option<Given<PerDialect<LitStr>>>,
     pub(crate) via: Option<Given<LitStr>>,
+    pub(crate) strategy: Option<Given<Strategy>>,
+    pub(crate) carry: Option<Given<Vec<carry::Item>>>,
+    pub(crate) drop: Option<Given<Vec<carry::Item>>>,
     /// Whether something could not be read: then no rule may complain that a key is missing.
     pub(crate) is_broken: bool,
 }
@@ -156,6 +160,11 @@ impl ChangeArgs {
             keys::MONOTONIC => set(&mut self.monotonic, key, input, flag),
             keys::SQL_TYPE => set(&mut self.sql_type, key, input, dialects),
             keys::VIA => set(&mut self.via, key, input, string),
+            keys::STRATEGY => set(&mut self.strategy, key, input, strategy),
+            keys::CARRY => set(&mut self.carry, key, input, |key, input| {
+                carry::carry(key, input, errors)
+            }),
+            keys::DROP => set(&mut self.drop, key, input, carry::drops),
             _ => Err(unknown(&key, keys::ON_CHANGE)),
         }
     }
@@ -245,7 +254,7 @@ fn set<T>(
     Ok(())
 }
 
-fn wrong(span: Span, key: &Ident, expected: &str) -> syn::Error {
+pub(crate) fn wrong(span: Span, key: &Ident, expected: &str) -> syn::Error {
     let help = keys::help(&key.to_string());
     syn::Error::new(span, format!("expected {expected}\n{help}"))
 }
@@ -307,6 +316,25 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     ))
 }
 
+fn strategy(key: &Ident, input: ParseStream<'_>) -> syn::Result<Strategy> {
+    let [copy, in_place] = keys::STRATEGIES else {
+        return Err(syn::Error::new(key.span(), "no strategy is known"));
+    };
+    let expected = format!("`{copy}` or `{in_place}`, without quotes");
+    equals(key, input, &expected)?;
+    let span = if input.is_empty() {
+        key.span()
+    } else {
+        input.span()
+    };
+    let value = input.call(Ident::parse_any).map(|ident| ident.to_string());
+    match value {
+        Ok(value) if value == *copy => Ok(Strategy::Copy),
+        Ok(value) if value == *in_place => Ok(Strategy::InPlace),
+        _ => Err(wrong(span, key, &expected)),
+    }
+}
+
 fn repository(key: &Ident, input: ParseStream<'_>) -> syn::Result<Repository> {
     const EXPECTED: &str = "the name of a type as a string, or `false`";
     equals(key, input, EXPECTED)?;
@@ -355,6 +383,15 @@ fn per_dialect(
             ..PerDialect::default()
         });
     }
+    per_dialect_of(key, input, errors)
+}
+
+/// `(postgres = "…", sqlite = "…", any = "…")`.
+pub(crate) fn per_dialect_of(
+    key: &Ident,
+    input: ParseStream<'_>,
+    errors: &Errors,
+) -> syn::Result<PerDialect<LitStr>> {
     let content;
     parenthesized!(content in input);
     let (mut any, mut postgres, mut sqlite) = (None, None, None);

@@ -119,6 +119,16 @@ where
     }
 }
 
+/// A value by itself, as part of a query.
+pub(crate) fn bound<ST, T, DB>(value: T) -> Box<dyn QueryFragment<DB>>
+where
+    DB: Backend + HasSqlType<ST>,
+    ST: 'static,
+    T: ToSql<ST, DB> + 'static,
+{
+    Box::new(Bound::<ST, T>(value, PhantomData))
+}
+
 impl<DB: Backend> RawQuery<DB> {
     /// `sql` with [`BIND`] in the places of values.
     pub(crate) fn new(sql: &str) -> Self {
@@ -146,8 +156,13 @@ impl<DB: Backend> RawQuery<DB> {
         ST: 'static,
         T: ToSql<ST, DB> + 'static,
     {
-        self.binds
-            .push(Box::new(Bound::<ST, T>(value, PhantomData)));
+        self.binds.push(bound::<ST, T, DB>(value));
+        self
+    }
+
+    /// The next values, ready to be sent.
+    pub(crate) fn fragments(mut self, fragments: Vec<Box<dyn QueryFragment<DB>>>) -> Self {
+        self.binds.extend(fragments);
         self
     }
 

@@ -7,6 +7,7 @@ use crate::backend::driver::Driver;
 use crate::backend::rules::rules;
 use crate::backend::session::{transaction, Session, BIND};
 use crate::catalogue::Table;
+use crate::definition::Dialect;
 use crate::error::{Error, While};
 
 /// The right to work on a table, until someone with a higher token takes it.
@@ -146,6 +147,11 @@ impl Lease {
         }
     }
 
+    /// The table it is for.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
     /// First statement of every transaction of a runner: renews, and holds off a takeover until the commit.
     pub(crate) fn fence(&self, s: &mut dyn Session) -> Result<(), Error> {
         let sql = format!(
@@ -163,6 +169,29 @@ impl Lease {
                 table: self.table.clone(),
             })
         }
+    }
+
+    /// The same for one of several transactions of the runner at once: holds off a takeover, which changes the token, and
+    /// neither renews nor waits for the others, who renew.
+    pub(crate) fn share(&self, s: &mut dyn Session) -> Result<(), Error> {
+        let lock = match s.dialect() {
+            Dialect::Postgres => " FOR KEY SHARE",
+            Dialect::Sqlite => "",
+        };
+        let sql = format!(
+            "SELECT 'x' FROM {} WHERE table_name = {BIND} AND token = {} AND held = 1{lock}",
+            table(s.dialect(), "runners"),
+            self.token
+        );
+        let found = s
+            .rows(&sql, &[Some(self.table.clone())])
+            .during("looking at the runner's lease")?;
+        if found.is_empty() {
+            return Err(Error::RunnerLost {
+                table: self.table.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// Gives the table back. A lease that could not be given back runs out.

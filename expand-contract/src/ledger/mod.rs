@@ -5,23 +5,33 @@ mod fleet;
 mod gates;
 mod instances;
 mod lease;
+mod overview;
 mod queue;
+mod requests;
+mod runs;
+mod saved;
 mod schema;
 mod shadow;
 mod store;
 mod strangers;
+mod verifications;
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
+pub(crate) use overview::{overview, Known};
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
-pub(crate) use schema::{ensure, meta, place, table};
+pub(crate) use runs::{BrokenOff, Entry as RunEntry};
+pub(crate) use schema::{ensure, meta, place, table, VERSION};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
+pub(crate) use verifications::Compared;
 
-use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
+use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr, Strategy};
 use crate::phase::{Side, Stage};
 
 /// FNV-1a: stable across releases and platforms.
@@ -51,13 +61,24 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             Conversion::Rust => "rust".to_owned(),
         };
         out.push_str(&format!(
-            "{:?} via {:?} to {:?} type {:?} {conversion}{}\n",
+            "{:?} via {:?} to {:?} type {:?} {conversion}{}{}\n",
             change.old,
             change.via,
             change.new,
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
+            match change.strategy {
+                Strategy::Copy => "",
+                Strategy::InPlace => " in place",
+            },
         ));
+        for carry in change.carry {
+            match &carry.sql {
+                None => out.push_str(&format!("drop {:?}\n", carry.name)),
+                Some(sql) if sql.parts(dialect).is_none() => {}
+                Some(sql) => out.push_str(&format!("carry {:?} as {}\n", carry.name, expr(sql))),
+            }
+        }
     }
     out
 }

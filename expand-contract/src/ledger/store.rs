@@ -5,7 +5,7 @@ use crate::backend::session::{Session, TextRow, BIND};
 use crate::definition::{Dialect, MigrationDef};
 use crate::error::{Error, PoisonRow, While};
 use crate::phase::{Pass, Phase, Stage, Step};
-use crate::plan::{Frozen, SavedIndex};
+use crate::plan::Frozen;
 
 /// The ledger's row of a migration.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(crate) struct Row {
     pub(crate) settled: bool,
     /// The step that published the phase; none where an older release did.
     pub(crate) published_by: Option<Step>,
+    /// The last comparison was made under this process's definition.
+    pub(crate) same_definition: bool,
 }
 
 /// One migration's part of the ledger.
@@ -63,7 +65,7 @@ impl Fields {
         })
     }
 
-    fn flag(&mut self) -> Result<bool, Error> {
+    pub(super) fn flag(&mut self) -> Result<bool, Error> {
         Ok(self.number()? != 0)
     }
 }
@@ -121,19 +123,20 @@ impl Ledger {
             return Ok(None);
         };
         // a ledger that an older release keeps has not got them yet
-        let (published, settled, published_by) = match meta.version {
-            ..2 => ("'0'", "'0'", "''"),
-            _ => (
+        let [published, settled, published_by, verified_hash] = match meta.version {
+            ..2 => ["'0'", "'0'", "''", "''"],
+            _ => [
                 "CAST(published AS text)",
                 "CAST(settled AS text)",
                 "published_by",
-            ),
+                "verified_hash",
+            ],
         };
         let sql = format!(
             "SELECT CAST(generation AS text), CAST(pass AS text), phase, CAST(old_incomplete AS text), \
              CAST(cleanup AS text), CAST(epoch AS text), definition_hash, reads, writes, CAST(backfilled AS text), \
              CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text), \
-             {published}, {settled}, {published_by} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
+             {published}, {settled}, {published_by}, {verified_hash} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
             self.table("migrations"),
             self.def.generation
         );
@@ -151,7 +154,7 @@ impl Ledger {
             });
         }
         let pass = row.number()?;
-        Ok(Some(Row {
+        let mut row = Row {
             stage: stage(pass, &row.text())?,
             old_incomplete: row.flag()?,
             cleanup: row.flag()?,
@@ -168,7 +171,11 @@ impl Ledger {
             published: row.number()?,
             settled: row.flag()?,
             published_by: row.text().parse().ok(),
-        }))
+            same_definition: row.text() == self.hash(),
+        };
+        // what was proved of another definition is not proved of this one
+        row.verified &= row.same_definition;
+        Ok(Some(row))
     }
 
     /// Another migration of the table that is neither untouched nor over.
@@ -310,21 +317,9 @@ impl Ledger {
         self.set(s, "settled = 1")
     }
 
-    /// The copy is complete as far as this runner can tell.
+    /// The copy is complete as far as this runner can tell. What was proved before is not proved of what it wrote.
     pub(crate) fn backfilled(&self, s: &mut dyn Session) -> Result<(), Error> {
-        self.set(s, "backfilled = 1")
-    }
-
-    /// The result of a comparison.
-    pub(crate) fn verified(&self, s: &mut dyn Session, mismatches: u64) -> Result<(), Error> {
-        self.set(
-            s,
-            &format!(
-                // rows that differ are for another backfill to repair
-                "verified = {0}, mismatches = {mismatches}, backfilled = CASE WHEN {0} = 1 THEN backfilled ELSE 0 END",
-                i32::from(mismatches == 0)
-            ),
-        )
+        self.set(s, "backfilled = 1, verified = 0, mismatches = NULL")
     }
 
     /// Freezes an old column.
@@ -380,56 +375,6 @@ impl Ledger {
             out.push((change, frozen));
         }
         Ok(out)
-    }
-
-    /// Remembers an index.
-    pub(crate) fn save(&self, s: &mut dyn Session, index: &SavedIndex) -> Result<(), Error> {
-        let sql = format!(
-            "INSERT INTO {} (id, name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql, generation) \
-             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {})",
-            self.table("saved_indexes"),
-            self.def.generation
-        );
-        let binds = [
-            self.id(),
-            text(&index.name),
-            text(&index.copy),
-            index.constraint.clone(),
-            text(&index.restore),
-            text(&index.renamed),
-            text(&index.plain),
-        ];
-        s.execute(&sql, &binds).during("remembering an index")?;
-        Ok(())
-    }
-
-    /// The remembered indexes.
-    pub(crate) fn saved(&self, s: &mut dyn Session) -> Result<Vec<SavedIndex>, Error> {
-        let sql = format!(
-            "SELECT name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql FROM {} WHERE {} ORDER BY name",
-            self.table("saved_indexes"),
-            self.me()
-        );
-        let rows = s
-            .rows(&sql, &[self.id()])
-            .during("reading the remembered indexes")?;
-        let index = |row| {
-            let mut row = Fields::new(row);
-            SavedIndex {
-                name: row.text(),
-                copy: row.text(),
-                constraint: row.maybe(),
-                restore: row.text(),
-                renamed: row.text(),
-                plain: row.text(),
-            }
-        };
-        Ok(rows.into_iter().map(index).collect())
-    }
-
-    /// Forgets them.
-    pub(crate) fn forget_saved(&self, s: &mut dyn Session) -> Result<(), Error> {
-        self.delete(s, "saved_indexes")
     }
 
     pub(super) fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {

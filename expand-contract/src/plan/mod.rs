@@ -1,15 +1,24 @@
 //! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
 
 pub(crate) mod actions;
+mod carry;
+mod copies;
+pub(crate) mod cost;
+pub(crate) mod in_place;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
+
+#[cfg(feature = "postgres-backend")]
+pub(crate) use carry::remedy;
 
 use crate::backend::rules::Rules;
 use crate::catalogue::{Column, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
+
+pub use cost::{Basis, Effect, Estimate};
 
 /// One thing the runner does, with the SQL it sends.
 #[derive(Debug, Clone)]
@@ -23,6 +32,14 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// What it does to the table's rows.
+    pub effect: Effect,
+    /// About how many rows it reads or writes, where it does and the database knows.
+    pub rows: Option<u64>,
+    /// How large they are, without indexes (SQLite: how large the whole file is).
+    pub bytes: Option<u64>,
+    /// About how long it takes; none for what only waits, and where the number of rows is not known.
+    pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
 }
@@ -67,6 +84,8 @@ pub(crate) enum Work {
     Define { column: String, edit: Definition },
     /// Remember an index that is about to be dropped.
     Save(SavedIndex),
+    /// Remember a CHECK constraint that is about to be dropped.
+    SaveCheck(SavedCheck),
     /// Forget them.
     ForgetSaved,
     /// Remember the old columns as they are.
@@ -75,6 +94,10 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
+    /// In place: the gate asks for evidence that was gathered for the whole quiet period.
+    Watched,
+    /// In place: why no evidence tells who knows only the column of this side. The gate asks for the operator's word.
+    Unseen(Side, String),
     /// Drain the queue and wait once more, if anything is in it now that no writer can queue more.
     EmptyQueue,
 }
@@ -94,7 +117,7 @@ pub(crate) enum Definition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedIndex {
     pub(crate) name: String,
-    /// The copy on the new column.
+    /// The copy on the new column; empty where there is to be none.
     pub(crate) copy: String,
     /// A constraint rather than an index: what follows its column list.
     pub(crate) constraint: Option<String>,
@@ -104,6 +127,20 @@ pub(crate) struct SavedIndex {
     pub(crate) renamed: String,
     /// Creates a plain copy on the new column.
     pub(crate) plain: String,
+    /// Statements that give the index of this name its comment and the like.
+    pub(crate) extras: String,
+}
+
+/// A CHECK constraint of the old column that `retire` dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SavedCheck {
+    pub(crate) name: String,
+    /// The copy on the new column; empty where there is to be none.
+    pub(crate) copy: String,
+    /// Statements that put it on the old column again, without a look at the rows.
+    pub(crate) restore: String,
+    /// All rows satisfied it.
+    pub(crate) validated: bool,
 }
 
 /// An old column as it was at `expand`.
@@ -153,7 +190,7 @@ pub(crate) fn moving(
                 pass,
                 phase: Phase::Original,
             };
-            let (from, to) = stage.ends(change.two_passes());
+            let (from, to) = stage.ends(change.route());
             (i, change, change.name(from), change.name(to))
         })
 }
@@ -166,6 +203,7 @@ pub(crate) struct Context<'a> {
     pub(crate) table: &'a Table,
     pub(crate) changes: &'a [Active],
     pub(crate) saved: &'a [SavedIndex],
+    pub(crate) saved_checks: &'a [SavedCheck],
     pub(crate) rules: &'static dyn Rules,
 }
 
@@ -326,6 +364,7 @@ impl Context<'_> {
                 parts.push(format!("({backward}) IS NOT TRUE"));
             }
         }
+        parts.extend(self.violations());
         Ok((!parts.is_empty()).then(|| parts.join(" OR ")))
     }
 }
@@ -362,7 +401,18 @@ impl Action {
                             .map(|name| format!("-- trigger {name} must be in place")),
                     );
                 }
+                Work::Watched => sql.push(
+                    "-- for the quiet period nobody who knows only the old name must have written"
+                        .to_owned(),
+                ),
+                Work::Unseen(_, why) => {
+                    sql.push(format!(
+                        "-- the gate has to be named: {}",
+                        why.escape_debug()
+                    ));
+                }
                 Work::Save(_)
+                | Work::SaveCheck(_)
                 | Work::ForgetSaved
                 | Work::Freeze
                 | Work::MustBeEmpty
@@ -374,6 +424,10 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            effect: Effect::Catalogue,
+            rows: None,
+            bytes: None,
+            estimate: None,
             kind,
             work,
         }

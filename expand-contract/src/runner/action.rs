@@ -7,7 +7,7 @@ use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::gate::Gate;
-use crate::ledger::Lease;
+use crate::ledger::{Lease, Ledger};
 use crate::options::{ActionEvent, LockWait, Moment};
 use crate::phase::{Phase, Side, Step};
 use crate::plan::{Action, Kind, Work};
@@ -30,6 +30,7 @@ impl Runner<'_> {
     ) -> Result<(), Error> {
         self.must_be_direct(actions)?;
         for action in actions {
+            self.ready(lease, action.step)?;
             self.hook(action, Moment::Before)?;
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
@@ -39,7 +40,7 @@ impl Runner<'_> {
                     self.note(lease, action)?;
                 }
                 Kind::Verify => {
-                    self.compare_rows(lease, facts, action.step)?;
+                    self.prove_rows(lease, facts, action.step)?;
                     self.note(lease, action)?;
                 }
                 Kind::Queue => {
@@ -52,6 +53,7 @@ impl Runner<'_> {
                 }
                 Kind::Barrier { grace } => self.barrier(lease, facts, action, *grace)?,
             }
+            self.told(lease)?;
             self.hook(action, Moment::After)?;
         }
         Ok(())
@@ -140,6 +142,23 @@ impl Runner<'_> {
                 Err(error) if driver.is_busy(&error) && busy < self.options.retries => {
                     busy += 1;
                     std::thread::sleep(backoff(busy));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// A look at the ledger outside of a transaction, again while the database is busy.
+    pub(super) fn patiently<T>(
+        &mut self,
+        look: impl Fn(&mut dyn Session, &Ledger) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempt = 0;
+        loop {
+            match look(self.s, &self.ledger) {
+                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
+                    attempt += 1;
+                    std::thread::sleep(backoff(attempt));
                 }
                 result => return result,
             }
@@ -258,9 +277,10 @@ pub(super) fn work(
         Work::Sql(sql) => driver.ddl(s, sql),
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
+        Work::SaveCheck(check) => ledger.save_check(s, check),
         Work::ForgetSaved => ledger.forget_saved(s),
         // done when the lock was had
-        Work::EmptyQueue => Ok(()),
+        Work::EmptyQueue | Work::Watched | Work::Unseen(..) => Ok(()),
         Work::MustBeEmpty => {
             if has_rows(s, &facts.table)? {
                 return Err(Error::NotEmpty {

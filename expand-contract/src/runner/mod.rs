@@ -7,14 +7,22 @@ mod build;
 mod drain;
 mod empty;
 mod gates;
+mod hand;
+mod in_place;
 mod intact;
+mod job;
 mod locate;
 mod pace;
 mod preflight;
+mod repair;
+mod requests;
 mod shadow;
 mod steering;
 mod strangers;
+mod throttle;
 mod verify;
+mod walk;
+mod workers;
 
 pub(crate) use action::backoff;
 pub use drain::Drained;
@@ -30,9 +38,9 @@ use crate::ledger::{self, Lease, Ledger};
 use crate::options::Options;
 use std::time::Instant;
 
-use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
-use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
+use crate::plan::cost::{annotate, Rates, Size};
+use crate::plan::{moving, Action, Active, Context, Frozen, SavedCheck, SavedIndex};
 
 /// What a run works with.
 pub(crate) struct Runner<'r> {
@@ -49,6 +57,7 @@ pub(crate) struct Runner<'r> {
     pub(crate) process: Option<i64>,
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
+    telling: pace::Telling,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -57,6 +66,7 @@ pub(crate) struct Facts {
     pub(crate) table: Table,
     pub(crate) changes: Vec<Active>,
     pub(crate) saved: Vec<SavedIndex>,
+    pub(crate) saved_checks: Vec<SavedCheck>,
 }
 
 impl<'r> Runner<'r> {
@@ -78,6 +88,7 @@ impl<'r> Runner<'r> {
             published: &|_, _| (),
             process: None,
             since: None,
+            telling: pace::Telling::default(),
         })
     }
 
@@ -91,13 +102,14 @@ impl<'r> Runner<'r> {
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
         })?;
-        let (mut frozen, mut saved) = (Vec::new(), Vec::new());
+        let (mut frozen, mut saved, mut saved_checks) = Default::default();
         if position.row.is_some() {
             // before a pass is expanded, the live column is the truth
             if position.stage.phase != Phase::Original {
                 frozen = self.ledger.frozen(self.s)?;
             }
             saved = self.ledger.saved(self.s)?;
+            saved_checks = self.ledger.saved_checks(self.s)?;
         }
         let mut changes = Vec::new();
         if position.stage.phase != Phase::Contracted {
@@ -129,6 +141,7 @@ impl<'r> Runner<'r> {
             table,
             changes,
             saved,
+            saved_checks,
         })
     }
 
@@ -140,6 +153,7 @@ impl<'r> Runner<'r> {
             table: &facts.table,
             changes: &facts.changes,
             saved: &facts.saved,
+            saved_checks: &facts.saved_checks,
             rules: self.rules,
         }
     }
@@ -163,6 +177,7 @@ impl<'r> Runner<'r> {
                 what: what.to_owned(),
             });
         }
+        self.check_workers()?;
         self.driver.version(self.s)?;
         self.remember_process()?;
         let table = self.driver.table(self.s, &self.name)?;
@@ -171,10 +186,16 @@ impl<'r> Runner<'r> {
         })?;
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
+        self.check_throttles()?;
         ledger::ensure(self.s)?;
+        // whoever has cancelled it wants no run to wait for the lease either
+        self.requested()?;
         let who = self.options.who();
         let lease = Lease::acquire(self.s, self.driver, &table, &who, self.options.lease)?;
         let result = work(self, &lease);
+        if let Err(error) = &result {
+            self.failed(&lease, error);
+        }
         // after a lost connection this fails, and the lease runs out
         lease.release(self.s);
         result
@@ -233,7 +254,7 @@ impl<'r> Runner<'r> {
     }
 
     fn in_order(&self, position: &Position, step: Step) -> Result<(), Error> {
-        let first = match (comes_first(step, position.standing()), step) {
+        let first = match (position.way.comes_first(step, position.standing()), step) {
             (Some(first), _) => first,
             // a comparison is no use before
             (None, Step::Verify | Step::Switch) if !position.backfilled() => Step::Backfill,
@@ -266,8 +287,23 @@ impl<'r> Runner<'r> {
             facts.position.check_frozen(runner.def, &runner.ledger)?;
             let stage = facts.position.stage;
             match stage.phase {
+                // nothing else tells that it was this migration
+                Phase::Contracted if runner.def.in_place() => {
+                    if facts.position.row.is_none() {
+                        let reason = "the ledger does not know of it";
+                        return Err(runner.no_rollback(stage, reason));
+                    }
+                    runner.rename_back_preflight(&facts)?;
+                }
                 Phase::Contracted => {
                     return Err(runner.no_rollback(stage, "the old column is gone"))
+                }
+                // killed behind its publication
+                Phase::Original if runner.def.in_place() && !facts.position.settled() => {
+                    runner.settle(lease, Step::Rollback)?;
+                    if !facts.position.cleanup() {
+                        return Ok(runner.position()?.stage);
+                    }
                 }
                 Phase::Original if !facts.position.cleanup() => {
                     let reason = match stage.pass {
@@ -281,6 +317,9 @@ impl<'r> Runner<'r> {
             runner.settle(lease, Step::Rollback)?;
             let facts = runner.facts()?;
             let actions = runner.context(&facts).actions(Step::Rollback)?;
+            if runner.def.in_place() {
+                runner.quiet_before(lease, &actions)?;
+            }
             runner.run(lease, &facts, &actions)?;
             runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
@@ -304,6 +343,12 @@ impl<'r> Runner<'r> {
         };
         let mut out: Vec<Action> = self.unsettled(next)?.into_iter().collect();
         if position.stage.phase == Phase::Contracted {
+            annotate(
+                &mut out,
+                self.s.dialect(),
+                Size::default(),
+                Rates::default(),
+            );
             return Ok(out);
         }
         let mut facts = self.facts()?;
@@ -314,13 +359,19 @@ impl<'r> Runner<'r> {
             if step == Step::Rollback || !position.pending(step) {
                 continue;
             }
-            if let Some(starts) = step.starts_in() {
+            if let Some(starts) = position.way.starts_in(step) {
                 if facts.position.stage.phase < starts {
                     facts.position.stage.phase = starts;
                 }
             }
             out.extend(self.context(&facts).actions(step)?);
         }
+        let size = self.driver.size(self.s, &facts.table)?;
+        let rates = match ledger::is_current(self.s)? {
+            true => self.ledger.rates(self.s, &facts.table.name.to_string())?,
+            false => Rates::default(),
+        };
+        annotate(&mut out, facts.table.dialect, size, rates);
         Ok(out)
     }
 }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use expand_contract::definition::{ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr};
+use expand_contract::definition::{
+    ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr, Strategy,
+};
 use expand_contract::phase::{Pass, Phase, Stage};
 use expand_contract::{Migrate, MigrateOn, Options, PhaseCell, RunnerConnection};
 pub use tests::database::{Db, Lite, Postgres};
@@ -105,12 +107,14 @@ pub const fn rename(old: &'static str, new: &'static str) -> ChangeDef {
     ChangeDef {
         old,
         via: None,
+        strategy: Strategy::Copy,
         new,
         conversion: Conversion::Identity,
         lossless: true,
         monotonic: true,
         new_type: NO_TYPE,
         nullable: false,
+        carry: &[],
     }
 }
 
@@ -212,6 +216,7 @@ migration!(
 pub const SHA: ChangeDef = ChangeDef {
     old: "checksum",
     via: None,
+    strategy: Strategy::Copy,
     new: "tar_sha256",
     conversion: Conversion::Sql {
         up: expr(
@@ -231,6 +236,7 @@ pub const SHA: ChangeDef = ChangeDef {
         sqlite: Some("BLOB"),
     },
     nullable: false,
+    carry: &[],
 };
 migration!(Versions, versions::table, "versions-sha", [SHA]);
 // the same id under another definition
@@ -247,6 +253,7 @@ migration!(
 pub const BALANCE: ChangeDef = ChangeDef {
     old: "balance",
     via: Some("balance_wide"),
+    strategy: Strategy::Copy,
     new: "balance",
     conversion: Conversion::Sql {
         up: SqlExpr {
@@ -264,6 +271,7 @@ pub const BALANCE: ChangeDef = ChangeDef {
     monotonic: true,
     new_type: both("bigint"),
     nullable: false,
+    carry: &[],
 };
 migration!(Accounts, accounts::table, "accounts-balance", [BALANCE]);
 
@@ -289,6 +297,7 @@ migration!(
     [ChangeDef {
         old: "amount",
         via: None,
+        strategy: Strategy::Copy,
         new: "balance",
         conversion: Conversion::Sql {
             up: expr(
@@ -304,6 +313,7 @@ migration!(
         monotonic: false,
         new_type: both("bigint"),
         nullable: true,
+        carry: &[],
     }]
 );
 
@@ -318,12 +328,14 @@ impl Migrate for Prices {
             changes: &[ChangeDef {
                 old: "price",
                 via: None,
+                strategy: Strategy::Copy,
                 new: "cents",
                 conversion: Conversion::Rust,
                 lossless: true,
                 monotonic: false,
                 new_type: both("bigint"),
                 nullable: true,
+                carry: &[],
             }],
         };
         static CELL: PhaseCell = PhaseCell::new(&DEF);

@@ -2,58 +2,40 @@
 
 mod build;
 mod catalogue;
+mod in_place;
 mod lock;
 mod mirror;
 mod notices;
 mod open;
 mod queue;
+mod ranges;
+mod replication;
 pub(crate) mod rules;
 
 use std::time::Duration;
 
+use diesel::sql_types::{Array, Nullable};
+
 use super::builder::Builder;
-use super::driver::{Driver, Locator, Mark, Range};
+use super::driver::{Driver, Locator, Mark, Position, Range, Segment, Standby};
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::Definition;
+use crate::plan::cost::Size;
+use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
-super::runner_backend!(diesel::pg::Pg, Dialect::Postgres);
+super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
+    super::session::bound::<Array<Nullable<ST>>, _, _>(values)
+));
 
 pub(crate) struct Server;
 
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
-}
-
-fn keys(table: &Table, suffix: &str) -> String {
-    let names: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{}{suffix}", key.sql))
-        .collect();
-    names.join(", ")
-}
-
-fn typed_binds(table: &Table) -> String {
-    let binds: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{BIND}::{}", key.type_sql))
-        .collect();
-    binds.join(", ")
-}
-
-fn compare(table: &Table, operator: &str) -> String {
-    // without the row constructor where one column will do: its estimates are better
-    match table.cursor.as_slice() {
-        [_] => format!("{} {operator} {}", keys(table, ""), typed_binds(table)),
-        _ => format!("({}) {operator} ({})", keys(table, ""), typed_binds(table)),
-    }
 }
 
 impl Driver for Server {
@@ -84,13 +66,18 @@ impl Driver for Server {
         Ok(table)
     }
 
-    fn obstacles(
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
+    }
+
+    fn unfollowed(
         &self,
         s: &mut dyn Session,
         table: &Table,
-        columns: &[(&str, bool)],
+        columns: &[(&str, &str)],
+        _renames: &[String],
     ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+        in_place::obstacles(s, table, columns)
     }
 
     fn notices(
@@ -201,11 +188,51 @@ impl Driver for Server {
 
     fn bound(&self, s: &mut dyn Session, limit: Duration) -> Result<(), Error> {
         s.batch(&format!(
-            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; \
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
             limit.as_millis().max(1),
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
+    }
+
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
+        // with what is stored out of line; a partitioned table has nothing of its own
+        let sql = format!(
+            "SELECT (pg_table_size(c.oid) + coalesce((SELECT sum(pg_table_size(p.relid)) FROM pg_partition_tree(c.oid) p \
+             WHERE p.relid <> c.oid), 0))::bigint::text FROM pg_class c WHERE c.oid = ({BIND}::text)::oid"
+        );
+        let rows = s.rows(&sql, &[Some(table.id.clone())]);
+        let bytes = one(rows.during("asking for the table's size")?);
+        Ok(Size {
+            rows: table.estimate,
+            bytes: bytes.and_then(|bytes| bytes.parse().ok()),
+        })
+    }
+
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::bigint::text";
+        let now = one(s.rows(sql, &[]).during("reading the clock")?);
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
+    }
+
+    fn replicates(&self) -> bool {
+        true
+    }
+
+    fn written(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::written(s)
+    }
+
+    fn replayed(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::replayed(s)
+    }
+
+    fn standbys(&self, s: &mut dyn Session) -> Result<(Position, Vec<Standby>), Error> {
+        replication::standbys(s)
     }
 
     fn for_update(&self) -> &'static str {
@@ -277,64 +304,53 @@ impl Driver for Server {
         mirror::missing(s, table, triggers)
     }
 
-    fn advance(
+    fn last_key(&self, table: &Table) -> String {
+        ranges::last_key(table)
+    }
+
+    fn split(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
+        table: &Table,
+        walk: &str,
+        segments: Vec<Segment>,
+        parts: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        ranges::split(s, ledger, table, (walk, parts), segments)
+    }
+
+    fn advance(
+        &self,
+        s: &mut dyn Session,
+        _ledger: &Ledger,
         _id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error> {
-        let lower = ledger.cursor(s, slot)?;
-        let after = match lower {
-            Some(_) => compare(table, ">"),
-            None => "true".to_owned(),
-        };
-        let binds = lower.clone().unwrap_or_default();
-        // the bound comes from the table, never from what an update returned: a batch may update nothing
-        let select: Vec<String> = table
-            .cursor
-            .iter()
-            .map(|key| format!("{}::text", key.sql))
-            .collect();
-        // ORDER BY must mean the column, not its text of the same name: hence the inner query
-        let sql = format!(
-            "SELECT {} FROM (SELECT {keys} FROM {} WHERE {after} ORDER BY {keys} OFFSET {} LIMIT 1) q",
-            select.join(", "),
-            table.sql(),
-            size.saturating_sub(1),
-            keys = keys(table, ""),
-        );
-        let upper = s
-            .rows(&sql, &binds)
-            .during("looking for the end of a batch")?
-            .into_iter()
-            .next();
-        let (mut sql, mut range_binds) = (after, binds);
-        if let Some(upper) = &upper {
-            sql = format!("{sql} AND {}", compare(table, "<="));
-            range_binds.extend(upper.iter().cloned());
-        }
-        Ok(Range {
-            sql,
-            binds: range_binds,
-            last: upper.is_none(),
-            upper,
-        })
+        ranges::advance(s, table, segment, size)
     }
 
     fn passed(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
+        segment: &Segment,
         range: &Range,
     ) -> Result<(), Error> {
         match &range.upper {
-            Some(upper) => ledger.set_cursor(s, slot, upper),
-            None => ledger.clear_cursor(s, slot),
+            Some(upper) => ledger.set_cursor(s, &segment.slot, upper),
+            None => ledger.clear_segment(s, &segment.slot),
         }
+    }
+
+    fn blocks(&self, s: &mut dyn Session, table: &Table) -> Result<Option<u64>, Error> {
+        ranges::blocks(s, table)
+    }
+
+    fn in_blocks(&self, from: u64, to: u64) -> String {
+        format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid")
     }
 
     fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {
@@ -351,7 +367,7 @@ impl Driver for Server {
         Ok(Range {
             sql: format!(
                 "({}) IN (SELECT {} FROM jsonb_array_elements({BIND}::text::jsonb) ec_e (k))",
-                self::keys(table, ""),
+                ranges::keys(table),
                 values.join(", ")
             ),
             binds: vec![Some(format!("[{}]", keys.join(", ")))],
@@ -372,7 +388,7 @@ impl Driver for Server {
         };
         Locator {
             select,
-            condition: compare(table, "="),
+            condition: ranges::compare(table, "="),
             key,
         }
     }

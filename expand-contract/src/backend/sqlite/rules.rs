@@ -27,7 +27,7 @@ impl Sqlite {
                 copy: self.copy_name(&index.name, true),
                 constraint: None,
                 // word for word as it was
-                restore: index.suffix.clone(),
+                restore: index.create_sql.clone(),
                 renamed: self.create_index(cx.table, &on_new, &index.name, true),
                 plain: self.create_index(
                     cx.table,
@@ -35,6 +35,7 @@ impl Sqlite {
                     &self.copy_name(&index.name, false),
                     true,
                 ),
+                extras: String::new(),
             };
             Action::new(
                 step,
@@ -310,6 +311,13 @@ impl Rules for Sqlite {
         let mut out = mirror::drop_triggers(cx);
         out.extend(queue::drop_triggers(cx));
         out
+    }
+
+    fn unseen(&self, change: &Active) -> Option<String> {
+        Some(format!(
+            "SQLite shows nobody who knows `{}` by its old name only",
+            change.from
+        ))
     }
 
     fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error> {
