@@ -63,6 +63,9 @@ pub mod startup;
 #[cfg(feature = "database")]
 mod state;
 #[cfg(feature = "database")]
+#[doc = include_str!("../docs/strategies.md")]
+pub mod strategies {}
+#[cfg(feature = "database")]
 mod stranger;
 #[cfg(feature = "database")]
 #[doc = include_str!("../docs/supported.md")]
@@ -103,7 +106,7 @@ pub use options::{
     ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
 };
 #[cfg(feature = "database")]
-pub use plan::Action;
+pub use plan::{Action, Basis, Effect, Estimate};
 #[cfg(feature = "database")]
 pub use progress::{Held, Progress, RunReport, RunState};
 #[cfg(feature = "database")]

@@ -9,6 +9,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition};
 use crate::waiting::{Blocker, Transaction};
 
@@ -94,6 +95,15 @@ pub(crate) trait Driver: Sync {
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
     /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
+    /// What does not follow columns that are renamed where they are. `columns`: the names that they have and get; `renames`:
+    /// the statements. Leaves nothing behind.
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error>;
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,
@@ -146,6 +156,8 @@ pub(crate) trait Driver: Sync {
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
+    /// How large the table is. Reads only, and no more than the catalogue.
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error>;
     /// The database's clock, in seconds since 1970.
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
     /// Whether it has standbys whose positions can be asked for.

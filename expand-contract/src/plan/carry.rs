@@ -174,15 +174,19 @@ impl Context<'_> {
         }
     }
 
-    /// Conditions under which a row does not satisfy what the annotation gives for a CHECK.
-    pub(crate) fn violations(&self) -> Vec<String> {
-        let mut out = Vec::new();
-        for check in self.old_checks().filter(|check| check.validated) {
-            if let Some(Said::Sql(sql)) = self.said(&check.name) {
-                out.push(format!("({sql}) IS FALSE"));
-            }
-        }
-        out
+    /// The CHECK constraints whose conditions the annotation gives, with these.
+    pub(crate) fn given_checks(&self) -> impl Iterator<Item = (&Check, String)> {
+        self.old_checks()
+            .filter_map(|check| match self.said(&check.name) {
+                Some(Said::Sql(sql)) => Some((check, sql)),
+                _ => None,
+            })
+    }
+
+    /// Conditions under which a row does not satisfy what the annotation gives for a CHECK that all rows satisfied.
+    pub(crate) fn violations(&self) -> impl Iterator<Item = String> + '_ {
+        let checks = self.given_checks().filter(|(check, _)| check.validated);
+        checks.map(|(_, sql)| format!("({sql}) IS FALSE"))
     }
 
     /// What the annotation names that the table does not have.
@@ -218,9 +222,10 @@ impl Context<'_> {
                 let (kind, flaw) = self.index_flaw(index);
                 out.extend(self.obstacle(flaw, kind, &index.name, "(…)"));
             }
-            if let (true, true) = (index.replica_identity, self.is_left(&index.name)) {
+            // it has to be one that the server takes for that, and of plain columns no annotation need speak
+            if index.replica_identity && self.said(&index.name).is_some() {
                 if let Some(change) = self.of_index(index) {
-                    let kind = "replica identity index that the annotation drops";
+                    let kind = "replica identity index that the annotation names";
                     out.push(Obstacle::new(change.from, kind, &index.name));
                 }
             }

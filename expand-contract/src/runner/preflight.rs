@@ -16,6 +16,9 @@ const SAMPLE: u32 = 50;
 impl Runner<'_> {
     /// Refuses what `expand` and the steps after it could not carry through. Changes nothing.
     pub(super) fn preflight(&mut self, facts: &Facts) -> Result<(), Error> {
+        if self.def.in_place() {
+            return self.rename_preflight(facts);
+        }
         let table = &facts.table;
         if table.primary_key.is_empty() || table.cursor.is_empty() {
             return Err(Error::NoPrimaryKey {
@@ -42,7 +45,32 @@ impl Runner<'_> {
         for change in &facts.changes {
             self.conversion(&cx, table, change)?;
         }
-        Ok(())
+        self.given_checks(&cx)
+    }
+
+    // Before there is a column of that name and type, a query can have one.
+    fn given_checks(&mut self, cx: &Context<'_>) -> Result<(), Error> {
+        let (table, mut columns) = (cx.table, Vec::new());
+        for change in cx.changes {
+            let null = self.driver.typed_null(&cx.new_type(change)?);
+            columns.push(format!("{null} AS {}", table.dialect.quote(change.to)));
+        }
+        let mut refused = Vec::new();
+        for (check, condition) in cx.given_checks() {
+            let sql = format!(
+                "SELECT 'x' FROM (SELECT ec_t.*, {} FROM {} ec_t) ec_q WHERE ({condition}) LIMIT 0",
+                columns.join(", "),
+                table.sql()
+            );
+            if let (Err(error), Some(change)) = (self.quiet(&sql), cx.changes.first()) {
+                let kind = format!(
+                    "annotation that fails ({}), of the CHECK constraint",
+                    reason(&error)
+                );
+                refused.push(Obstacle::new(change.from, &kind, &check.name));
+            }
+        }
+        refuse(table, refused)
     }
 
     /// What the library cannot promise, but can see; an error for what the next steps would refuse. Reads only.
@@ -67,6 +95,9 @@ impl Runner<'_> {
 
     /// Refuses a table on whose old columns there is something that cannot be carried.
     pub(super) fn obstacles(&mut self, facts: &Facts) -> Result<(), Error> {
+        if self.def.in_place() {
+            return self.rename_preflight(facts);
+        }
         let table = &facts.table;
         let cx = self.context(facts);
         let mut obstacles = self.driver.obstacles(self.s, &cx)?;

@@ -51,6 +51,23 @@ mod retyped {
         note: Option<String>,
     }
 
+    pub(super) mod wrong {
+        use expand_contract::prelude::*;
+
+        #[derive(Migrate)]
+        #[diesel(table_name = super::super::wrong_users)]
+        #[allow(dead_code)]
+        pub(crate) struct User {
+            id: i32,
+            #[migrate(
+                rename_from = "email", retype_from = Nullable<Text>, lossless,
+                up = "cast(email as integer)", down = "cast(years as text)",
+                carry("there" = "years > 0 AND note IS NULL", "nowhere" = "years > zeal"),
+            )]
+            years: Option<i32>,
+        }
+    }
+
     pub(super) mod annotated {
         use expand_contract::prelude::*;
 
@@ -73,6 +90,14 @@ mod retyped {
 diesel::table! {
     #[sql_name = "users"]
     annotated_users (id) {
+        id -> Integer,
+        years -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "users"]
+    wrong_users (id) {
         id -> Integer,
         years -> Nullable<Integer>,
     }
@@ -321,6 +346,20 @@ fn an_annotation_that_names_nothing_is_refused() {
     let obstacles = found(retyped::annotated::User::migration(), &sql).expect("it is named");
     let names: Vec<&str> = obstacles.iter().map(|found| found.name.as_str()).collect();
     assert_eq!(names, ["nowhere", "never"]);
+}
+
+#[test]
+fn a_condition_that_the_server_does_not_take_is_refused() {
+    let sql = "CREATE TABLE users (id integer PRIMARY KEY, email text, note text, CONSTRAINT there CHECK (email <> ''), \
+               CONSTRAINT nowhere CHECK (email <> 'x')); CREATE INDEX never ON users (email)";
+    // `years` is a number, and compared with one; but there is no such column as `zeal`
+    let obstacles = found(retyped::wrong::User::migration(), sql).expect("it is named");
+    let said: Vec<String> = obstacles.iter().map(|found| found.to_string()).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("zeal") && said[0].contains("`nowhere`"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod common;
+mod plan;
 mod progress;
 mod replicas;
 mod requests;

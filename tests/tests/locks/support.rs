@@ -79,3 +79,6 @@ pub fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql)
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
+
+/// What no unique index can be built on, once both columns are there; behind the triggers.
+pub const TWICE: &str = "UPDATE items SET mail = 'twice' WHERE id < 3";
