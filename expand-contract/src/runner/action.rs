@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::triggers::Written;
 use super::{strangers, Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
@@ -41,7 +42,10 @@ impl Runner<'_> {
                     self.note(lease, action)?;
                 }
                 Kind::Backfill { reverse } => {
-                    self.copy_rows(lease, facts, action.step, *reverse)?;
+                    let written = if *reverse { Written::Old } else { Written::New };
+                    self.silently(facts, written, |runner| {
+                        runner.copy_rows(lease, facts, action.step, *reverse)
+                    })?;
                     self.note(lease, action)?;
                 }
                 Kind::Verify => {
@@ -94,11 +98,14 @@ impl Runner<'_> {
         lease: &Lease,
         mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let driver = self.driver;
+        let (driver, silent) = (self.driver, self.silent);
         let mut attempt = 0;
         loop {
             let result = transaction(self.s, |s| {
                 driver.settle(s)?;
+                if silent {
+                    driver.silence(s)?;
+                }
                 lease.fence(s)?;
                 work(s)
             });
