@@ -3,10 +3,12 @@
 mod interruption;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::definition::Dialect;
 use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
+use crate::waiting::Blocker;
 
 pub use interruption::Interruption;
 
@@ -20,11 +22,29 @@ pub struct Obstacle {
     pub kind: String,
     /// The object's name as the database prints it.
     pub name: String,
+    /// What to write into the annotation, where that helps.
+    pub remedy: Option<String>,
+}
+
+impl Obstacle {
+    #[cfg_attr(not(feature = "database"), allow(dead_code))]
+    pub(crate) fn new(column: &str, kind: &str, name: &str) -> Self {
+        Obstacle {
+            column: column.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            remedy: None,
+        }
+    }
 }
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)
+        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, " (add {remedy} to its annotation)"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -306,7 +326,10 @@ pub enum Error {
         rows: Vec<PoisonRow>,
     },
     /// A lock could not be had within the limits. Nothing was changed by the action.
-    #[error("{action}: no lock on {what} after {attempts} attempts; in the way: {blockers}; end them or run the step again later")]
+    #[error(
+        "{action}: no lock on {what} in {attempts} attempts within {} s; in the way: {}; end them or run the step again later",
+        .waited.as_secs(), in_the_way(.blockers)
+    )]
     Locked {
         /// The action.
         action: String,
@@ -314,8 +337,21 @@ pub enum Error {
         what: String,
         /// How often it was tried.
         attempts: u32,
-        /// Who holds the lock, as far as the role may see.
-        blockers: String,
+        /// For how long.
+        waited: Duration,
+        /// Who was in the way after the last attempt, as far as the role may see.
+        blockers: Vec<Blocker>,
+    },
+    /// The action needs one server process for as long as it takes, and the connection has another one in each transaction.
+    /// Nothing was changed by the action.
+    #[error(
+        "{action} needs a connection of its own to the server, and this one leads through a pooler that gives each transaction \
+         another one (PgBouncer, pool_mode = transaction): let `Migration::connect_with` open one that goes to the server \
+         directly, all else may go through the pooler"
+    )]
+    Pooled {
+        /// The action.
+        action: String,
     },
     /// A gate is closed. Nothing was changed by the action behind it.
     #[error(
@@ -487,6 +523,14 @@ fn list(obstacles: &[Obstacle]) -> String {
         .map(Obstacle::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn in_the_way(blockers: &[Blocker]) -> String {
+    if blockers.is_empty() {
+        return "somebody who was gone by then, or has a lock on another relation".to_owned();
+    }
+    let names: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+    names.join("; ")
 }
 
 fn missing(triggers: &[String]) -> String {

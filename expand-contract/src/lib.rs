@@ -30,6 +30,8 @@ pub mod lease;
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "migrations")]
+pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]
@@ -56,6 +58,8 @@ mod retry;
 mod runner;
 #[cfg(feature = "database")]
 pub mod shadow;
+#[cfg(feature = "database")]
+pub mod startup;
 #[cfg(feature = "database")]
 mod state;
 #[cfg(feature = "database")]
@@ -95,7 +99,9 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, Hours, Moment, Options, ReplicationLag, Verdict};
+pub use options::{
+    ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
+};
 #[cfg(feature = "database")]
 pub use plan::{Action, Basis, Effect, Estimate};
 #[cfg(feature = "database")]
@@ -116,7 +122,7 @@ pub use stranger::Stranger;
 #[cfg(feature = "database")]
 pub use verification::Verification;
 #[cfg(feature = "database")]
-pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
+pub use waiting::{Blocker, Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 #[cfg(feature = "database")]

@@ -4,6 +4,8 @@ mod batches;
 mod control;
 mod events;
 mod hours;
+mod index;
+mod locks;
 mod throttle;
 
 use std::fmt;
@@ -18,6 +20,10 @@ use crate::waiting::Waiting;
 pub(crate) use control::Control;
 pub use events::{ActionEvent, Moment};
 pub use hours::Hours;
+
+pub use index::IndexProgress;
+pub(crate) use index::OnIndexProgress;
+pub use locks::LockWait;
 pub(crate) use throttle::{Probe, Source, Throttle};
 pub use throttle::{ReplicationLag, Verdict};
 
@@ -46,7 +52,9 @@ pub struct Options {
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
+    pub(crate) locks: locks::Locks,
     pub(crate) control: Control,
+    pub(crate) index_progress: Option<OnIndexProgress>,
 }
 
 impl Default for Options {
@@ -70,7 +78,9 @@ impl Default for Options {
             on_action: None,
             on_wait: None,
             connect: None,
+            locks: locks::Locks::default(),
             control: Control::default(),
+            index_progress: None,
         }
     }
 }
@@ -81,24 +91,11 @@ impl Options {
         Options::default()
     }
 
-    /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
-    #[must_use]
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// How often an action is tried again when it finds a lock taken (30).
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
-    }
-
     /// How long another runner must stand still before its work is taken over (60 s).
     ///
-    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
-    /// index builds included.
+    /// A runner counts as moving when it begins an action or a batch, while it waits, and while it builds an index on a
+    /// second connection ([`Migration::connect_with`](crate::Migration::connect_with)). Whoever is in the middle of an action
+    /// that changes anything, or of an index build, is not taken over from however long that takes.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use super::builder::Builder;
 use super::session::Session;
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
-use crate::error::{Error, Obstacle};
+use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::cost::Size;
-use crate::plan::{Definition, Work};
-use crate::waiting::Transaction;
+use crate::plan::{Context, Definition};
+use crate::waiting::{Blocker, Transaction};
 
 /// A key: one value for each of its columns, as text.
 pub(crate) type Key = Vec<Option<String>>;
@@ -92,13 +93,8 @@ pub(crate) trait Driver: Sync {
     fn version(&self, s: &mut dyn Session) -> Result<(), Error>;
     /// The table, if it exists.
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
-    /// What depends on the columns and cannot be carried. `true`: the column's type changes.
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error>;
+    /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,
@@ -112,7 +108,8 @@ pub(crate) trait Driver: Sync {
     fn same_type(&self, s: &mut dyn Session, a: &str, b: &str) -> Result<bool, Error>;
     /// First statement in a transaction of the runner: its settings, or the write lock.
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error>;
-    /// Takes the gate and the table in a mode; `false`: not within `timeout`.
+    /// Takes the gate and the table in a mode; an error that [`Self::is_locked`] knows where that is not possible within
+    /// `timeout`.
     fn lock(
         &self,
         s: &mut dyn Session,
@@ -120,7 +117,15 @@ pub(crate) trait Driver: Sync {
         gate: bool,
         mode: &str,
         timeout: Duration,
-    ) -> Result<bool, Error>;
+    ) -> Result<(), Error>;
+    /// Runs a statement of DDL in the runner's transaction; the same error where it needs a lock that is taken.
+    fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
+        s.batch(sql).during(sql)
+    }
+    /// Whether the error says that a lock could not be had within the limit.
+    fn is_locked(&self, _error: &Error) -> bool {
+        false
+    }
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
     /// Whether the phase can be pinned in the middle of the transaction that is open: the next query must see what was
@@ -182,12 +187,26 @@ pub(crate) trait Driver: Sync {
     fn for_update(&self) -> &'static str {
         ""
     }
-    /// Who holds locks on the table.
-    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
+    /// Who keeps the mode on the table, and the gate, out of reach. Outside of a transaction.
+    fn blockers(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _gate: bool,
+        _mode: &str,
+    ) -> Result<Vec<Blocker>, Error> {
+        Ok(Vec::new())
+    }
     /// Whether the error may go away by itself.
     fn is_busy(&self, error: &Error) -> bool;
-    /// Statements that do not run in a transaction.
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error>;
+    /// What builds indexes outside of a transaction, where that is done.
+    fn builder(&self) -> Option<&'static dyn Builder> {
+        None
+    }
+    /// Whether the connection is inside of a transaction block, whoever has begun it.
+    fn in_block(&self, _s: &mut dyn Session) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Changes the definition of a column in place.
     fn define(
         &self,

@@ -1,5 +1,7 @@
 //! The databases: what differs between them lies below this module and nowhere else.
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) mod builder;
 mod convert;
 pub(crate) mod driver;
 pub(crate) mod mirror;

@@ -5,9 +5,11 @@ mod fleet;
 mod gates;
 mod instances;
 mod lease;
+mod overview;
 mod queue;
 mod requests;
 mod runs;
+mod saved;
 mod schema;
 mod shadow;
 mod store;
@@ -19,11 +21,12 @@ pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
+pub(crate) use overview::{overview, Known};
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
 pub(crate) use runs::{BrokenOff, Entry as RunEntry};
-pub(crate) use schema::{ensure, meta, place, table};
+pub(crate) use schema::{ensure, meta, place, table, VERSION};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
 pub(crate) use verifications::Compared;
@@ -65,6 +68,13 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
         ));
+        for carry in change.carry {
+            match &carry.sql {
+                None => out.push_str(&format!("drop {:?}\n", carry.name)),
+                Some(sql) if sql.parts(dialect).is_none() => {}
+                Some(sql) => out.push_str(&format!("carry {:?} as {}\n", carry.name, expr(sql))),
+            }
+        }
     }
     out
 }

@@ -3,6 +3,7 @@
 mod action;
 mod backfill;
 mod barrier;
+mod build;
 mod drain;
 mod empty;
 mod gates;
@@ -40,7 +41,7 @@ use std::time::Instant;
 use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::cost::{annotate, Rates, Size};
-use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
+use crate::plan::{moving, Action, Active, Context, Frozen, SavedCheck, SavedIndex};
 
 /// What a run works with.
 pub(crate) struct Runner<'r> {
@@ -53,6 +54,8 @@ pub(crate) struct Runner<'r> {
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
     pub(crate) published: &'r dyn Fn(Stage, bool),
+    /// The server process that worked for it first.
+    pub(crate) process: Option<i64>,
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
     telling: pace::Telling,
@@ -66,6 +69,7 @@ pub(crate) struct Facts {
     pub(crate) table: Table,
     pub(crate) changes: Vec<Active>,
     pub(crate) saved: Vec<SavedIndex>,
+    pub(crate) saved_checks: Vec<SavedCheck>,
 }
 
 impl<'r> Runner<'r> {
@@ -85,6 +89,7 @@ impl<'r> Runner<'r> {
             name,
             options,
             published: &|_, _| (),
+            process: None,
             since: None,
             telling: pace::Telling::default(),
             silent: false,
@@ -101,13 +106,14 @@ impl<'r> Runner<'r> {
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
         })?;
-        let (mut frozen, mut saved) = (Vec::new(), Vec::new());
+        let (mut frozen, mut saved, mut saved_checks) = Default::default();
         if position.row.is_some() {
             // before a pass is expanded, the live column is the truth
             if position.stage.phase != Phase::Original {
                 frozen = self.ledger.frozen(self.s)?;
             }
             saved = self.ledger.saved(self.s)?;
+            saved_checks = self.ledger.saved_checks(self.s)?;
         }
         let mut changes = Vec::new();
         if position.stage.phase != Phase::Contracted {
@@ -139,6 +145,7 @@ impl<'r> Runner<'r> {
             table,
             changes,
             saved,
+            saved_checks,
         })
     }
 
@@ -150,6 +157,7 @@ impl<'r> Runner<'r> {
             table: &facts.table,
             changes: &facts.changes,
             saved: &facts.saved,
+            saved_checks: &facts.saved_checks,
             rules: self.rules,
         }
     }
@@ -167,7 +175,8 @@ impl<'r> Runner<'r> {
         what: &str,
         work: impl FnOnce(&mut Self, &Lease) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.s.depth()? > 0 {
+        // a transaction that Diesel knows nothing of would be committed by the first of the runner's
+        if self.s.depth()? > 0 || self.driver.in_block(self.s)? {
             return Err(Error::InsideTransaction {
                 what: what.to_owned(),
             });
@@ -227,6 +236,7 @@ impl<'r> Runner<'r> {
             let actions = runner.context(&facts).actions(step)?;
             runner.quiet_before(lease, &actions)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, step)?;
             runner.completed(lease, step)?;
             Ok(runner.position()?.stage)
         })
@@ -297,6 +307,7 @@ impl<'r> Runner<'r> {
             let facts = runner.facts()?;
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
         })
     }

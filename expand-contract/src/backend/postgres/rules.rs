@@ -1,19 +1,32 @@
 //! PostgreSQL's DDL.
 
+mod extras;
+mod indexes;
+mod requirements;
+mod statistics;
+mod steps;
+
 use super::{mirror, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
-use crate::catalogue::{Index, Table};
+use crate::catalogue::{Index, IndexKey, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
-use crate::phase::{Phase, Side, Step};
-use crate::plan::actions::sql;
-use crate::plan::{Action, Active, Context, Kind, SavedIndex, Work};
+use crate::phase::Side;
+use crate::plan::{Action, Active, Context, Kind, Work};
 
 pub(crate) struct Postgres;
 
 fn quote(name: &str) -> String {
     Dialect::Postgres.quote(name)
+}
+
+/// The table's schema, quoted, with a dot behind it.
+fn schema(table: &Table) -> String {
+    match &table.name.schema {
+        Some(schema) => format!("{}.", quote(schema)),
+        None => String::new(),
+    }
 }
 
 /// Types whose `=` tells all values apart that print differently; for the others the stored image is compared.
@@ -44,110 +57,7 @@ pub(crate) fn differ(column: &str, expr: &str, type_sql: &str, collate: &str) ->
     }
 }
 
-fn columns(index: &Index) -> String {
-    let key = |key: &crate::catalogue::IndexKey| {
-        format!("{}{}{}", quote(&key.column), key.typed, key.order)
-    };
-    let keys: Vec<String> = index.keys.iter().map(key).collect();
-    let mut sql = format!("({})", keys.join(", "));
-    if !index.included.is_empty() {
-        let names: Vec<String> = index.included.iter().map(|name| quote(name)).collect();
-        sql.push_str(&format!(" INCLUDE ({})", names.join(", ")));
-    }
-    sql
-}
-
-/// The CHECK that stands in for NOT NULL until that is set.
-pub(super) fn check_name(table: &Table, column: &str) -> String {
-    Postgres.copy_name(&format!("{}_{column}_nn", table.name.name), false)
-}
-
 impl Postgres {
-    /// Makes `column` NOT NULL without a scan under an exclusive lock: two actions before, two statements at the end.
-    fn not_null(&self, cx: &Context<'_>, step: Step, column: &str) -> (Vec<Action>, Vec<Work>) {
-        if cx.table.column(column).is_some_and(|found| found.not_null) {
-            return (vec![], vec![]);
-        }
-        let (table, name, column) = (
-            cx.table.sql(),
-            quote(&check_name(cx.table, column)),
-            quote(column),
-        );
-        let add = Action::new(
-            step,
-            format!("check {column} for NULL from now on"),
-            Kind::Ddl,
-            "ACCESS EXCLUSIVE",
-            vec![
-                Work::Sql(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")),
-                Work::Sql(format!(
-                    "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"
-                )),
-            ],
-        );
-        let validate = Action::new(
-            step,
-            format!("check {column} for NULL in all rows"),
-            Kind::Ddl,
-            "SHARE UPDATE EXCLUSIVE",
-            vec![Work::Sql(format!(
-                "ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
-            ))],
-        );
-        let set = vec![
-            Work::Sql(format!(
-                "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
-            )),
-            Work::Sql(format!("ALTER TABLE {table} DROP CONSTRAINT {name}")),
-        ];
-        (vec![add, validate], set)
-    }
-
-    // old's unique indexes go as soon as no code writes old: stale values would collide
-    fn drop_old_unique(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
-        let table = cx.table.sql();
-        let one = |index: &Index| {
-            let copy = self.copy_name(&index.name, true);
-            let on_new = cx.index_on_new(index);
-            let mut plain = on_new.clone();
-            plain.unique = false;
-            plain.constraint = None;
-            let saved = SavedIndex {
-                name: index.name.clone(),
-                copy: copy.clone(),
-                constraint: index.constraint.clone(),
-                restore: self.create_index(cx.table, index, &index.name, true),
-                renamed: self.create_index(cx.table, &on_new, &index.name, false),
-                plain: self.create_index(
-                    cx.table,
-                    &plain,
-                    &self.copy_name(&index.name, false),
-                    true,
-                ),
-            };
-            let drop = match index.constraint {
-                Some(_) => format!("ALTER TABLE {table} DROP CONSTRAINT {}", quote(&index.name)),
-                None => self.drop_index(cx.table, &index.name, false),
-            };
-            Action::new(
-                step,
-                format!("drop unique index {}", index.name),
-                Kind::Ddl,
-                "ACCESS EXCLUSIVE",
-                vec![Work::Save(saved), Work::Sql(drop)],
-            )
-        };
-        cx.old_indexes().filter(|i| i.unique).map(one).collect()
-    }
-
-    fn attach(&self, table: &Table, name: &str, constraint: &str) -> Work {
-        let name = quote(name);
-        Work::Sql(format!(
-            "ALTER TABLE {} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{constraint}",
-            table.sql()
-        ))
-    }
-
     fn default_of_new(&self, cx: &Context<'_>, change: &Active) -> Option<String> {
         let default = change.frozen.default.as_ref()?;
         match change.conversion {
@@ -198,8 +108,8 @@ impl Rules for Postgres {
         )];
         if let Some(old) = cx.table.column(change.from) {
             for extra in &old.extras {
-                if !extra.same_type || change.conversion == Conversion::Identity {
-                    out.push(format!("{}{name}{}", extra.before, extra.after));
+                if extras::applies(cx, change, extra)? {
+                    out.push(extra.sql(&name));
                 }
             }
         }
@@ -207,28 +117,23 @@ impl Rules for Postgres {
     }
 
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String {
-        format!(
-            "CREATE {}INDEX {}{} ON {} {}{}{}",
-            if index.unique { "UNIQUE " } else { "" },
-            if live { "CONCURRENTLY " } else { "" },
-            quote(name),
-            table.sql(),
-            index.method,
-            columns(index),
-            // the clause is for unique indexes only
-            if index.unique {
-                index.suffix.clone()
-            } else {
-                index.suffix.replace(" NULLS NOT DISTINCT", "")
-            }
-        )
+        indexes::create(table, index, name, live)
+    }
+
+    fn takes_any_type(&self, key: &IndexKey) -> bool {
+        key.typed.is_empty()
+    }
+
+    fn copy_statistics(&self, cx: &Context<'_>) -> Vec<String> {
+        statistics::copy(cx)
+    }
+
+    fn drop_statistics(&self, cx: &Context<'_>) -> Vec<String> {
+        statistics::drop_copies(cx)
     }
 
     fn drop_index(&self, table: &Table, name: &str, live: bool) -> String {
-        let schema = match &table.name.schema {
-            Some(schema) => format!("{}.", quote(schema)),
-            None => String::new(),
-        };
+        let schema = schema(table);
         let live = if live { "CONCURRENTLY " } else { "" };
         format!("DROP INDEX {live}IF EXISTS {schema}{}", quote(name))
     }
@@ -272,110 +177,11 @@ impl Rules for Postgres {
     }
 
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
-        let step = Step::Retire;
-        if cx.stage.phase == Phase::Retired {
-            return Ok(self.drop_old_unique(cx, step));
-        }
-        let (table, mut actions, mut work) = (cx.table.sql(), Vec::new(), cx.intact(false)?);
-        for index in cx.old_indexes().filter(|index| index.unique) {
-            let name = self.copy_name(&index.name, true);
-            actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
-            work.push(Work::Sql(self.drop_index(
-                cx.table,
-                &self.copy_name(&index.name, false),
-                false,
-            )));
-            let attached = cx
-                .table
-                .index(&name)
-                .is_some_and(|i| i.constraint.is_some());
-            if let (Some(constraint), false) = (&index.constraint, attached) {
-                work.push(self.attach(cx.table, &name, constraint));
-            }
-        }
-        for change in cx.changes {
-            let (old, new) = (quote(change.from), quote(change.to));
-            if change.frozen.not_null {
-                let (before, last) = self.not_null(cx, step, change.to);
-                actions.extend(before);
-                work.extend(last);
-            }
-            if let Some(default) = self.default_of_new(cx, change) {
-                work.push(Work::Sql(format!(
-                    "ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default}"
-                )));
-                work.push(Work::Sql(format!(
-                    "ALTER TABLE {table} ALTER COLUMN {old} DROP DEFAULT"
-                )));
-            }
-            if change.frozen.not_null {
-                work.push(Work::Sql(format!(
-                    "ALTER TABLE {table} ALTER COLUMN {old} DROP NOT NULL"
-                )));
-            }
-        }
-        work.extend(sql(self.mirror_retired(cx)?));
-        actions.push(cx.late_statements(step));
-        actions.push(cx.publish(step, Phase::Retired, work));
-        actions.push(cx.barrier(step, Phase::Retired)?);
-        actions.extend(self.drop_old_unique(cx, step));
-        Ok(actions)
+        steps::retire(self, cx)
     }
 
     fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
-        let step = Step::Contract;
-        let mut actions = self.drop_old_unique(cx, step);
-        let table = cx.table.sql();
-        let mut work = cx.intact(true)?;
-        work.extend(sql(self.drop_mirror(cx)));
-        let mut renames = Vec::new();
-        let schema = match &cx.table.name.schema {
-            Some(schema) => format!("{}.", quote(schema)),
-            None => String::new(),
-        };
-        for index in cx.old_indexes().filter(|index| !index.unique) {
-            work.push(Work::Sql(self.drop_index(cx.table, &index.name, false)));
-            let copy = self.copy_name(&index.name, false);
-            renames.push(Work::Sql(format!(
-                "ALTER INDEX {schema}{} RENAME TO {}",
-                quote(&copy),
-                quote(&index.name)
-            )));
-        }
-        let unique = cx.old_indexes().filter(|index| index.unique);
-        let pending = unique.map(|i| {
-            (
-                i.name.clone(),
-                self.copy_name(&i.name, true),
-                i.constraint.is_some(),
-            )
-        });
-        let saved = cx.saved.iter().map(|saved| {
-            (
-                saved.name.clone(),
-                saved.copy.clone(),
-                saved.constraint.is_some(),
-            )
-        });
-        for (name, copy, constraint) in saved.chain(pending) {
-            let (name, copy) = (quote(&name), quote(&copy));
-            renames.push(Work::Sql(if constraint {
-                format!("ALTER TABLE {table} RENAME CONSTRAINT {copy} TO {name}")
-            } else {
-                format!("ALTER INDEX {schema}{copy} RENAME TO {name}")
-            }));
-        }
-        for change in cx.changes {
-            work.push(Work::Sql(self.drop_column(cx.table, change.from)));
-        }
-        work.extend(sql(self.drop_mirror_functions(cx)));
-        work.extend(renames);
-        work.push(Work::ForgetSaved);
-        let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
-        publish.name = "drop the old columns and publish".to_owned();
-        actions.push(publish);
-        actions.push(cx.barrier(step, Phase::Contracted)?);
-        Ok(actions)
+        steps::contract(self, cx)
     }
 
     fn defaults_to_old(&self, cx: &Context<'_>) -> Vec<Work> {
@@ -396,47 +202,11 @@ impl Rules for Postgres {
     }
 
     fn restore_old(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
-        let step = Step::Rollback;
-        let table = cx.table.sql();
-        let (mut actions, mut work) = (Vec::new(), Vec::new());
-        for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
-            let (before, last) = self.not_null(cx, step, change.from);
-            actions.extend(before);
-            work.extend(last);
-            work.push(Work::Sql(format!(
-                "ALTER TABLE {table} ALTER COLUMN {} DROP NOT NULL",
-                quote(change.to)
-            )));
-        }
-        for saved in cx.saved {
-            let copy = quote(&saved.copy);
-            match &saved.constraint {
-                Some(constraint) => {
-                    work.push(self.attach(cx.table, &saved.name, constraint));
-                    work.push(Work::Sql(format!(
-                        "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {copy}"
-                    )));
-                }
-                None => work.push(Work::Sql(self.drop_index(cx.table, &saved.copy, false))),
-            }
-        }
-        // a kill before old's unique indexes were dropped leaves unique copies that nothing was saved for
-        for index in cx.old_indexes().filter(|index| index.unique) {
-            let copy = self.copy_name(&index.name, true);
-            let saved = cx.saved.iter().any(|saved| saved.name == index.name);
-            if let (Some(found), false) = (cx.table.index(&copy), saved) {
-                work.push(Work::Sql(match found.constraint {
-                    Some(_) => format!("ALTER TABLE {table} DROP CONSTRAINT {}", quote(&copy)),
-                    None => self.drop_index(cx.table, &copy, false),
-                }));
-            }
-        }
-        work.push(Work::ForgetSaved);
-        work.extend(cx.refuse_one_sided()?);
-        let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
-        publish.name = "complete the old columns".to_owned();
-        actions.push(publish);
-        Ok(actions)
+        steps::restore_old(self, cx)
+    }
+
+    fn free_new(&self, cx: &Context<'_>) -> Vec<String> {
+        requirements::free_new(cx)
     }
 
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
@@ -486,54 +256,6 @@ impl Rules for Postgres {
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
-        let table = cx.table.sql();
-        let mut work = vec![Work::Freeze];
-        let mut indexes = Vec::new();
-        for index in cx.old_indexes() {
-            let drop = match index.constraint {
-                Some(_) => format!("ALTER TABLE {table} DROP CONSTRAINT {}", quote(&index.name)),
-                None => self.drop_index(cx.table, &index.name, false),
-            };
-            work.push(Work::Sql(drop));
-            let on_new = cx.index_on_new(index);
-            indexes.push(Work::Sql(self.create_index(
-                cx.table,
-                &on_new,
-                &index.name,
-                false,
-            )));
-            if let Some(constraint) = &index.constraint {
-                indexes.push(self.attach(cx.table, &index.name, constraint));
-            }
-        }
-        for change in cx.changes {
-            // a final type: an empty table needs no intermediate column
-            let last = Active {
-                to: change.def.new,
-                ..change.clone()
-            };
-            let same = last.from == last.to;
-            let mut add = self.add_column(cx, &last)?.into_iter();
-            if same {
-                work.push(Work::Sql(self.drop_column(cx.table, last.from)));
-            }
-            work.extend(add.by_ref().map(Work::Sql));
-            if !same {
-                work.push(Work::Sql(self.drop_column(cx.table, last.from)));
-            }
-            let column = quote(last.to);
-            if let Some(default) = self.default_of_new(cx, &last) {
-                work.push(Work::Sql(format!(
-                    "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}"
-                )));
-            }
-            if last.frozen.not_null {
-                work.push(Work::Sql(format!(
-                    "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
-                )));
-            }
-        }
-        work.extend(indexes);
-        Ok(work)
+        steps::on_empty(self, cx)
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::cost::Size;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
@@ -86,13 +86,8 @@ impl Driver for File {
         catalogue::table(s, name)
     }
 
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
     }
 
     fn notices(
@@ -131,9 +126,9 @@ impl Driver for File {
         _gate: bool,
         _mode: &str,
         _timeout: Duration,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         // `settle` took the only lock there is
-        Ok(true)
+        Ok(())
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -176,22 +171,11 @@ impl Driver for File {
             })
     }
 
-    fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
-        "another connection that writes to the file".to_owned()
-    }
-
     fn is_busy(&self, error: &Error) -> bool {
         use diesel::result::Error as Diesel;
         // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
         matches!(error, Error::Database { source: Diesel::DatabaseError(_, info), .. }
             if matches!(info.message(), "database is locked" | "database table is locked"))
-    }
-
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        })
     }
 
     fn define(
