@@ -63,6 +63,9 @@ pub mod startup;
 #[cfg(feature = "database")]
 mod state;
 #[cfg(feature = "database")]
+#[doc = include_str!("../docs/strategies.md")]
+pub mod strategies {}
+#[cfg(feature = "database")]
 mod stranger;
 #[cfg(feature = "database")]
 #[doc = include_str!("../docs/supported.md")]

@@ -95,6 +95,15 @@ pub(crate) trait Driver: Sync {
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
     /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
+    /// What does not follow columns that are renamed where they are. `columns`: the names that they have and get; `renames`:
+    /// the statements. Leaves nothing behind.
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error>;
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,

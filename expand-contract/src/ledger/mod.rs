@@ -31,7 +31,7 @@ pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
 pub(crate) use verifications::Compared;
 
-use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
+use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr, Strategy};
 use crate::phase::{Side, Stage};
 
 /// FNV-1a: stable across releases and platforms.
@@ -61,12 +61,16 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             Conversion::Rust => "rust".to_owned(),
         };
         out.push_str(&format!(
-            "{:?} via {:?} to {:?} type {:?} {conversion}{}\n",
+            "{:?} via {:?} to {:?} type {:?} {conversion}{}{}\n",
             change.old,
             change.via,
             change.new,
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
+            match change.strategy {
+                Strategy::Copy => "",
+                Strategy::InPlace => " in place",
+            },
         ));
         for carry in change.carry {
             match &carry.sql {

@@ -4,6 +4,7 @@ pub(crate) mod actions;
 mod carry;
 mod copies;
 pub(crate) mod cost;
+pub(crate) mod in_place;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
@@ -93,6 +94,10 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
+    /// In place: the gate asks for evidence that was gathered for the whole quiet period.
+    Watched,
+    /// In place: why no evidence tells who knows only the column of this side. The gate asks for the operator's word.
+    Unseen(Side, String),
     /// Drain the queue and wait once more, if anything is in it now that no writer can queue more.
     EmptyQueue,
 }
@@ -185,7 +190,7 @@ pub(crate) fn moving(
                 pass,
                 phase: Phase::Original,
             };
-            let (from, to) = stage.ends(change.two_passes());
+            let (from, to) = stage.ends(change.route());
             (i, change, change.name(from), change.name(to))
         })
 }
@@ -395,6 +400,16 @@ impl Action {
                             .iter()
                             .map(|name| format!("-- trigger {name} must be in place")),
                     );
+                }
+                Work::Watched => sql.push(
+                    "-- for the quiet period nobody who knows only the old name must have written"
+                        .to_owned(),
+                ),
+                Work::Unseen(_, why) => {
+                    sql.push(format!(
+                        "-- the gate has to be named: {}",
+                        why.escape_debug()
+                    ));
                 }
                 Work::Save(_)
                 | Work::SaveCheck(_)

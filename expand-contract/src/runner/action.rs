@@ -287,7 +287,7 @@ pub(super) fn work(
         Work::SaveCheck(check) => ledger.save_check(s, check),
         Work::ForgetSaved => ledger.forget_saved(s),
         // done when the lock was had
-        Work::EmptyQueue => Ok(()),
+        Work::EmptyQueue | Work::Watched | Work::Unseen(..) => Ok(()),
         Work::MustBeEmpty => {
             if has_rows(s, &facts.table)? {
                 return Err(Error::NotEmpty {

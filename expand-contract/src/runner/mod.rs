@@ -8,6 +8,7 @@ mod drain;
 mod empty;
 mod gates;
 mod hand;
+mod in_place;
 mod intact;
 mod job;
 mod locate;
@@ -38,7 +39,6 @@ use crate::ledger::{self, Lease, Ledger};
 use crate::options::Options;
 use std::time::Instant;
 
-use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::cost::{annotate, Rates, Size};
 use crate::plan::{moving, Action, Active, Context, Frozen, SavedCheck, SavedIndex};
@@ -258,7 +258,7 @@ impl<'r> Runner<'r> {
     }
 
     fn in_order(&self, position: &Position, step: Step) -> Result<(), Error> {
-        let first = match (comes_first(step, position.standing()), step) {
+        let first = match (position.way.comes_first(step, position.standing()), step) {
             (Some(first), _) => first,
             // a comparison is no use before
             (None, Step::Verify | Step::Switch) if !position.backfilled() => Step::Backfill,
@@ -291,8 +291,23 @@ impl<'r> Runner<'r> {
             facts.position.check_frozen(runner.def, &runner.ledger)?;
             let stage = facts.position.stage;
             match stage.phase {
+                // nothing else tells that it was this migration
+                Phase::Contracted if runner.def.in_place() => {
+                    if facts.position.row.is_none() {
+                        let reason = "the ledger does not know of it";
+                        return Err(runner.no_rollback(stage, reason));
+                    }
+                    runner.rename_back_preflight(&facts)?;
+                }
                 Phase::Contracted => {
                     return Err(runner.no_rollback(stage, "the old column is gone"))
+                }
+                // killed behind its publication
+                Phase::Original if runner.def.in_place() && !facts.position.settled() => {
+                    runner.settle(lease, Step::Rollback)?;
+                    if !facts.position.cleanup() {
+                        return Ok(runner.position()?.stage);
+                    }
                 }
                 Phase::Original if !facts.position.cleanup() => {
                     let reason = match stage.pass {
@@ -306,6 +321,9 @@ impl<'r> Runner<'r> {
             runner.settle(lease, Step::Rollback)?;
             let facts = runner.facts()?;
             let actions = runner.context(&facts).actions(Step::Rollback)?;
+            if runner.def.in_place() {
+                runner.quiet_before(lease, &actions)?;
+            }
             runner.run(lease, &facts, &actions)?;
             runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
@@ -345,7 +363,7 @@ impl<'r> Runner<'r> {
             if step == Step::Rollback || !position.pending(step) {
                 continue;
             }
-            if let Some(starts) = step.starts_in() {
+            if let Some(starts) = position.way.starts_in(step) {
                 if facts.position.stage.phase < starts {
                     facts.position.stage.phase = starts;
                 }

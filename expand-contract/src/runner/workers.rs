@@ -247,8 +247,11 @@ impl Runner<'_> {
         let mut all = Batch::default();
         let mut failed = None;
         let mut renewed = Instant::now();
+        // well within the time after which another runner takes over
+        let pulse = PULSE.min(self.options.lease / 5);
+        let pulse = pulse.max(Duration::from_millis(2));
         loop {
-            let mut patience = PULSE;
+            let mut patience = pulse;
             if failed.is_none() {
                 match self.permit(lease, pace) {
                     Ok(Permit::Go) => board.open(true),
@@ -270,7 +273,7 @@ impl Runner<'_> {
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let renewal = match renewed.elapsed() > PULSE && failed.is_none() {
+            let renewal = match renewed.elapsed() >= pulse && failed.is_none() {
                 true => {
                     renewed = Instant::now();
                     self.in_transaction(lease, |_| Ok(()))

@@ -2,6 +2,7 @@
 
 mod build;
 mod catalogue;
+mod in_place;
 mod lock;
 mod mirror;
 mod notices;
@@ -68,6 +69,16 @@ impl Driver for Server {
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, cx)
+    }
+
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        _renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error> {
+        in_place::obstacles(s, table, columns)
     }
 
     fn notices(

@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub(crate) mod definition;
+mod in_place;
 mod mirror;
 mod notices;
 mod open;
@@ -88,6 +89,16 @@ impl Driver for File {
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, cx)
+    }
+
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error> {
+        in_place::obstacles(s, table, columns, renames)
     }
 
     fn notices(

@@ -3,7 +3,7 @@
 mod columns;
 mod constraints;
 mod indexes;
-mod obstacles;
+pub(super) mod obstacles;
 mod privileges;
 
 use crate::backend::session::{Session, TextRow, BIND};
