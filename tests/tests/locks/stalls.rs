@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::PgConnection;
 use expand_contract::phase::Step;
 use expand_contract::{Moment, Options};
 use tests::database::Db;
@@ -144,10 +145,32 @@ fn watched(db: &Arc<PgDatabase>) -> (Options, Seen) {
 }
 
 /// Runs `work` among the clients, and says which actions had to step back.
+///
+/// A machine that is busy with other things holds up the runner while it has its locks, and so the clients: such a
+/// measurement is made again. Whoever waits for locks without a limit is too long each time.
 fn nobody_stalls(
     prepare: Option<Step>,
-    work: impl FnOnce(&mut diesel::PgConnection, Options),
+    work: impl Fn(&mut PgConnection, Options),
 ) -> (BTreeSet<String>, u32) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut found = String::new();
+    for _ in 0..3 {
+        let (seen, longest, noise) = measured(prepare, &work);
+        if longest <= LOCK_TIMEOUT + TOLERANCE + noise {
+            return seen;
+        }
+        let more = format!("a client was held up for {longest:?}, elsewhere for {noise:?}; ");
+        found.push_str(&more);
+    }
+    panic!("{found}");
+}
+
+/// What was seen, the longest statement, and the longest on a table that nobody changes.
+fn measured(
+    prepare: Option<Step>,
+    work: &impl Fn(&mut PgConnection, Options),
+) -> ((BTreeSet<String>, u32), Duration, Duration) {
     let db = Arc::new(PgDatabase::new());
     let conn = &mut db.connect();
     table(conn, 300);
@@ -168,12 +191,7 @@ fn nobody_stalls(
         drop(stopped);
     });
     let time = |of: &AtomicU64| Duration::from_micros(of.load(Ordering::SeqCst));
-    let (longest, noise) = (time(&longest), time(&noise));
-    assert!(
-        longest <= LOCK_TIMEOUT + TOLERANCE + noise,
-        "a client was held up for {longest:?}; elsewhere the longest was {noise:?}"
-    );
-    seen.take()
+    (seen.take(), time(&longest), time(&noise))
 }
 
 struct Stop<'s>(&'s AtomicBool);
