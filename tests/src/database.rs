@@ -126,12 +126,10 @@ impl Postgres {
     /// Creates a collation in which values are equal that print differently, where the server knows of such: some packages
     /// of it are built without ICU.
     pub fn create_collation_without_case(conn: &mut PgConnection, name: &str) {
-        let icu = "SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'";
-        let from = match Self::text(conn, icu).as_deref() {
-            Some("true") => "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-            _ => "FROM \"C\"",
-        };
-        Self::run(conn, &format!("CREATE COLLATION {name} {from}"));
+        let icu = "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+        if Self::fails(conn, &format!("CREATE COLLATION {name} {icu}")) {
+            Self::run(conn, &format!("CREATE COLLATION {name} FROM \"C\""));
+        }
     }
 }
 
