@@ -183,6 +183,7 @@ impl<'r> Runner<'r> {
         }
         self.check_workers()?;
         self.driver.version(self.s)?;
+        self.remember_process()?;
         let table = self.driver.table(self.s, &self.name)?;
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),

@@ -10,7 +10,7 @@ type Expected = &'static [(Level, &'static str, &'static str, usize)];
 #[track_caller]
 fn says(folder: &str, database: Database, expected: Expected) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/lints/real")
+        .join("diesel_cli")
         .join(folder);
     let report = Lints::new(&root, database).check();
     let found: Vec<_> = report
