@@ -102,6 +102,10 @@ pub(crate) struct Check {
     /// What follows the condition: ` NO INHERIT`.
     pub(crate) suffix: String,
     pub(crate) comment: Option<String>,
+    /// Somebody has named it; of the others SQLite has but the text, which stands for the name.
+    pub(crate) named: bool,
+    /// SQLite: the column in whose definition it stands.
+    pub(crate) column: Option<String>,
 }
 
 /// An extended statistics object.

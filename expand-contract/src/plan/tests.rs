@@ -77,6 +77,8 @@ fn table(dialect: Dialect) -> Table {
         enforced: true,
         suffix: String::new(),
         comment: Some("not empty".to_owned()),
+        named: true,
+        column: None,
     };
     let statistics = Statistics {
         name: "both".to_owned(),

@@ -243,19 +243,22 @@ pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<String>, Vec<String>) {
     (gone, come)
 }
 
-/// The names of the copies become those of the constraints that are gone.
+/// The names of the copies become those of the constraints that are gone, or in a plan will be by then.
 pub(super) fn take_names(cx: &Context<'_>) -> Vec<String> {
-    let saved = cx
-        .saved_checks
-        .iter()
-        .filter(|saved| !saved.copy.is_empty());
-    let rename = |saved: &SavedCheck| {
-        format!(
-            "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
-            cx.table.sql(),
-            quote(&saved.copy),
-            quote(&saved.name)
-        )
-    };
-    saved.map(rename).collect()
+    let saved = cx.saved_checks.iter();
+    let saved = saved.filter(|saved| !saved.copy.is_empty());
+    let saved = saved.map(|saved| (saved.copy.clone(), saved.name.as_str()));
+    let pending = cx.old_checks().filter(|check| !cx.is_left(&check.name));
+    let pending = pending.map(|check| (copy_name(cx, &check.name), check.name.as_str()));
+    saved
+        .chain(pending)
+        .map(|(copy, name)| {
+            format!(
+                "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
+                cx.table.sql(),
+                quote(&copy),
+                quote(name)
+            )
+        })
+        .collect()
 }
