@@ -42,6 +42,9 @@ pub(crate) struct Column {
     /// A `COLLATE` clause with a space before it, or nothing.
     pub(crate) collate: String,
     pub(crate) not_null: bool,
+    /// PostgreSQL 18: the name of the constraint that says so.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) not_null_name: Option<String>,
     pub(crate) default: Option<String>,
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]

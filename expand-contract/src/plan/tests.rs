@@ -35,6 +35,7 @@ fn column(name: &str) -> Column {
         type_sql: "text".to_owned(),
         collate: String::new(),
         not_null: true,
+        not_null_name: None,
         default: Some("'x'".to_owned()),
         extras: Vec::new(),
         definition: format!("{name} text NOT NULL DEFAULT 'x'"),

@@ -82,6 +82,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         columns.push(Column {
             type_sql: word(&mut row, 1),
             not_null: word(&mut row, 2) == "1",
+            not_null_name: None,
             default: row.get_mut(3).and_then(Option::take),
             collate: clause(Clause::Collate)
                 .map(|collate| format!(" {collate}"))
