@@ -5,6 +5,7 @@
 
 mod agreement;
 mod guides;
+mod real;
 mod support;
 
 mod add_enum_value;
