@@ -156,6 +156,22 @@ pub(crate) trait Driver: Sync {
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
+    /// For the rest of the transaction: no triggers fire but those that the user lets fire whatever happens.
+    fn silence(&self, _s: &mut dyn Session) -> Result<(), Error> {
+        Err(Error::Unsupported {
+            what: "`Options::without_user_triggers` on this database".to_owned(),
+            instead: "expect the triggers to fire for each row that is copied, or drop them for that time".to_owned(),
+        })
+    }
+    /// Constraints on the columns that the database checks by triggers, which do not fire then either.
+    fn by_triggers(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _columns: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
     /// How large the table is. Reads only, and no more than the catalogue.
     fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error>;
     /// The database's clock, in seconds since 1970.

@@ -4,6 +4,9 @@
 //! to do. What is left is to know that nobody knows only the old name any more, and to rename. Unlike the copy's moves, that
 //! one is not tolerated by the phase before: a statement of it that comes late names a column that is gone, fails, and is
 //! built again by [`retry`](super::retry()) and the repository.
+//!
+//! `tests/tests/model/in_place.rs` takes each need and each piece of DDL away in turn. (That the runner also lets every phase
+//! settle before the next step is an order, where the table does not ask for it.)
 
 use super::ddl::Ddl;
 use super::moves::{all, Condition, Move, MOVES};
@@ -30,7 +33,7 @@ pub const MARKED: &[Move] = &[
         step: Step::Expand,
         from: Standing::Original,
         to: Standing::Expanded,
-        needs: &[all(Condition::Settled)],
+        needs: &[],
         before: &[all(Ddl::AddMarker), all(Ddl::Watch)],
         after: &[],
     },
@@ -38,6 +41,7 @@ pub const MARKED: &[Move] = &[
         step: Step::Contract,
         from: Standing::Expanded,
         to: Standing::Contracted,
+        // what is seen before an instance has heard of the marker says nothing
         needs: &[all(Condition::Settled), all(Condition::OldOnlyQuiet)],
         before: &[
             all(Ddl::StopWatching),
@@ -50,7 +54,7 @@ pub const MARKED: &[Move] = &[
         step: Step::Rollback,
         from: Standing::Expanded,
         to: Standing::NewLeft,
-        needs: &[all(Condition::Settled)],
+        needs: &[],
         before: &[],
         after: &[],
     },
@@ -62,7 +66,15 @@ pub const MARKED: &[Move] = &[
         before: &[all(Ddl::StopWatching), all(Ddl::DropMarker)],
         after: &[],
     },
-    BACK,
+    Move {
+        step: Step::Rollback,
+        from: Standing::Contracted,
+        to: Standing::Original,
+        // who still writes the marker must not meet the old name without it
+        needs: &[all(Condition::Settled), all(Condition::NewOnlyQuiet)],
+        before: &[all(Ddl::RenameBack)],
+        after: &[],
+    },
 ];
 
 /// In place, without a marker: SQLite, where a column that statements can write is rewritten, row by row, when it is dropped.
@@ -71,21 +83,19 @@ pub const UNMARKED: &[Move] = &[
         step: Step::Contract,
         from: Standing::Original,
         to: Standing::Contracted,
-        needs: &[all(Condition::Settled), all(Condition::OldOnlyQuiet)],
+        needs: &[all(Condition::OldOnlyQuiet)],
         before: &[all(Ddl::Rename)],
         after: &[],
     },
-    BACK,
+    Move {
+        step: Step::Rollback,
+        from: Standing::Contracted,
+        to: Standing::Original,
+        needs: &[all(Condition::NewOnlyQuiet)],
+        before: &[all(Ddl::RenameBack)],
+        after: &[],
+    },
 ];
-
-const BACK: Move = Move {
-    step: Step::Rollback,
-    from: Standing::Contracted,
-    to: Standing::Original,
-    needs: &[all(Condition::Settled), all(Condition::NewOnlyQuiet)],
-    before: &[all(Ddl::RenameBack)],
-    after: &[],
-};
 
 impl Way {
     /// Its table of moves.

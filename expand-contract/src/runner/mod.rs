@@ -20,6 +20,7 @@ mod shadow;
 mod steering;
 mod strangers;
 mod throttle;
+mod triggers;
 mod verify;
 mod walk;
 mod workers;
@@ -58,6 +59,8 @@ pub(crate) struct Runner<'r> {
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
     telling: pace::Telling,
+    /// No triggers of the user's are to fire.
+    silent: bool,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -89,6 +92,7 @@ impl<'r> Runner<'r> {
             process: None,
             since: None,
             telling: pace::Telling::default(),
+            silent: false,
         })
     }
 
@@ -179,6 +183,7 @@ impl<'r> Runner<'r> {
         }
         self.check_workers()?;
         self.driver.version(self.s)?;
+        self.remember_process()?;
         let table = self.driver.table(self.s, &self.name)?;
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
@@ -186,6 +191,7 @@ impl<'r> Runner<'r> {
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
         self.check_throttles()?;
+        self.check_silence()?;
         ledger::ensure(self.s)?;
         // whoever has cancelled it wants no run to wait for the lease either
         self.requested()?;

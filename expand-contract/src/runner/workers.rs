@@ -114,6 +114,7 @@ struct Tools<'t, P> {
     driver: &'static dyn Driver,
     lease: &'t Lease,
     retries: u32,
+    silent: bool,
 }
 
 impl<P> Tools<'_, P> {
@@ -123,6 +124,7 @@ impl<P> Tools<'_, P> {
             driver: self.driver,
             lease: self.lease,
             retries: self.retries,
+            silent: self.silent,
             beside: true,
         }
     }
@@ -212,6 +214,7 @@ impl Runner<'_> {
             driver: self.driver,
             lease,
             retries: self.options.retries,
+            silent: self.silent,
         };
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {

@@ -8,4 +8,5 @@ mod progress;
 mod replicas;
 mod requests;
 mod throttles;
+mod triggers;
 mod verify;

@@ -135,3 +135,91 @@ mod early {
         assert!(Postgres::fails(conn, "UPDATE people SET contact = 'new'"));
     }
 }
+
+mod table_form {
+    use diesel::prelude::*;
+    use expand_contract::phase::{Phase, Stage, Step};
+    use expand_contract::Migrate as _;
+    use tests::database::{Db, Lite, Postgres};
+
+    use crate::options;
+
+    #[expand_contract::migrate(
+        contact(rename_from = "email", strategy = in_place, via = "people_marker"),
+        id = "people"
+    )]
+    diesel::table! {
+        people (id) {
+            id -> Integer,
+            contact -> Text,
+        }
+    }
+
+    macro_rules! goes_through {
+        ($D:ident) => {{
+            let db = $D::fresh();
+            let conn = &mut db.connect();
+            $D::run(
+                conn,
+                "CREATE TABLE people (id integer PRIMARY KEY, email text NOT NULL)",
+            );
+            $D::run(conn, "INSERT INTO people VALUES (1, 'p1')");
+            for step in [Step::Expand, Step::Contract] {
+                let status = people::table::migration()
+                    .options(options())
+                    .advance_to(conn, step)
+                    .unwrap();
+                if step == Step::Contract {
+                    assert_eq!(status.stage, Stage::first(Phase::Contracted));
+                }
+                let known = people::table::migration().snapshot(conn).unwrap();
+                known.scope(|| {
+                    let row = people::table.filter(people::contact.eq("p1"));
+                    assert_eq!(
+                        row.select(people::all_columns).load::<(i32, String)>(conn),
+                        Ok(vec![(1, "p1".to_owned())])
+                    );
+                    let set = people::contact.eq("p2");
+                    assert_eq!(diesel::update(people::table).set(set).execute(conn), Ok(1));
+                    let set = people::contact.eq("p1");
+                    assert_eq!(diesel::update(people::table).set(set).execute(conn), Ok(1));
+                });
+                if $D::POSTGRES && step == Step::Expand {
+                    let marker = "SELECT people_marker FROM people";
+                    assert_eq!($D::text(conn, marker).as_deref(), Some("p1"));
+                }
+            }
+        }};
+    }
+
+    // one after the other: the process has one phase per table
+    #[test]
+    fn the_table_form_goes_through_the_phases() {
+        goes_through!(Lite);
+        goes_through!(Postgres);
+    }
+}
+
+mod shadowed {
+    crate::model!();
+
+    /// There is one column: no read has anything to compare, and none raises an alarm.
+    #[test]
+    fn shadow_reads_compare_nothing() {
+        use expand_contract::shadow::{counts, Sampling};
+
+        let db = Postgres::fresh();
+        let conn = &mut db.connect();
+        create::<Postgres>(conn, 3);
+        let _ = Person::migration().shadow_reads(Sampling::every(1));
+        for step in [Step::Retire, Step::Contract, Step::Rollback] {
+            to!(conn, options().clean_samples(1_000), step).unwrap();
+            assert_eq!(PersonRepository::find(conn, &1), Ok(Some(person(1))));
+            let counts = counts::<people::table>();
+            assert_eq!(
+                (counts.samples, counts.mismatches, counts.failures),
+                (0, 0, 0)
+            );
+        }
+    }
+}

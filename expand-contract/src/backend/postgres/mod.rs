@@ -11,6 +11,7 @@ mod queue;
 mod ranges;
 mod replication;
 pub(crate) mod rules;
+mod triggers;
 
 use std::time::Duration;
 
@@ -194,6 +195,19 @@ impl Driver for Server {
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
+    }
+
+    fn silence(&self, s: &mut dyn Session) -> Result<(), Error> {
+        triggers::silence(s)
+    }
+
+    fn by_triggers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        triggers::needed(s, table, columns)
     }
 
     fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
