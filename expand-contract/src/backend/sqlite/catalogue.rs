@@ -110,7 +110,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         indexes,
         checks,
         statistics: Vec::new(),
-        estimate: None,
+        estimate: estimate(s, &name.name)?,
         create_sql,
     }))
 }
@@ -269,4 +269,19 @@ fn references(sql: &str, table: &str, column: &str) -> bool {
             Some(clause[at..].to_owned())
         })
         .any(|clause| mentions(&clause, table) && mentions(&clause, column))
+}
+
+// what ANALYZE has counted, if it ever ran: each line of statistics begins with the number of rows
+fn estimate(s: &mut dyn Session, name: &str) -> Result<Option<u64>, Error> {
+    let context = "looking for statistics";
+    let sql = "SELECT 'x' FROM sqlite_master WHERE name = 'sqlite_stat1'";
+    if s.rows(sql, &[]).during(context)?.is_empty() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT CAST(max(CAST(stat AS integer)) AS text) FROM sqlite_stat1 WHERE lower(tbl) = lower({BIND})"
+    );
+    let rows = s.rows(&sql, &[Some(name.to_owned())]).during(context)?;
+    let rows = rows.into_iter().flatten().flatten().next();
+    Ok(rows.and_then(|rows| rows.parse().ok()))
 }

@@ -152,23 +152,8 @@ impl Driver for File {
 
     fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
         let bytes = number(s, "page_count")?.checked_mul(number(s, "page_size")?);
-        // what ANALYZE has counted, if it ever ran: each line begins with the number of rows
-        let sql = "SELECT 'x' FROM sqlite_master WHERE name = 'sqlite_stat1'";
-        let analyzed = !s
-            .rows(sql, &[])
-            .during("looking for statistics")?
-            .is_empty();
-        let mut rows = None;
-        if analyzed {
-            let sql = format!(
-                "SELECT CAST(max(CAST(stat AS integer)) AS text) FROM sqlite_stat1 WHERE lower(tbl) = lower({BIND})"
-            );
-            let found = s.rows(&sql, &[Some(table.name.name.clone())]);
-            let found = found.during("reading statistics")?;
-            rows = found.into_iter().flatten().flatten().next();
-        }
         Ok(Size {
-            rows: rows.and_then(|rows| rows.parse().ok()),
+            rows: table.estimate,
             bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
         })
     }
