@@ -58,6 +58,22 @@ pub enum Error {
         /// The column after the change.
         new: String,
     },
+    /// A rename in place needs a name that another column has.
+    #[error(
+        "{table} has a column `{name}` already, the {use_} of migration `{migration}`: rename or drop that one{remedy}",
+        use_ = if *.marker { "marker" } else { "other name of a column" },
+        remedy = if *.marker { ", or give the marker another name with `via`" } else { "" }
+    )]
+    NameTaken {
+        /// The table.
+        table: String,
+        /// The migration's id.
+        migration: String,
+        /// The name.
+        name: String,
+        /// Whether it is for the marker.
+        marker: bool,
+    },
     /// Both columns of a change exist, but the ledger knows nothing of the migration.
     #[error(
         "{table} has both `{old}` and `{new}`, but the ledger does not know migration `{migration}`: if `{new}` is a \
