@@ -42,6 +42,9 @@ pub(crate) struct Column {
     /// A `COLLATE` clause with a space before it, or nothing.
     pub(crate) collate: String,
     pub(crate) not_null: bool,
+    /// PostgreSQL 18: the name of the constraint that says so.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) not_null_name: Option<String>,
     pub(crate) default: Option<String>,
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
@@ -102,6 +105,10 @@ pub(crate) struct Check {
     /// What follows the condition: ` NO INHERIT`.
     pub(crate) suffix: String,
     pub(crate) comment: Option<String>,
+    /// Somebody has named it; of the others SQLite has but the text, which stands for the name.
+    pub(crate) named: bool,
+    /// SQLite: the column in whose definition it stands.
+    pub(crate) column: Option<String>,
 }
 
 /// An extended statistics object.

@@ -177,6 +177,7 @@ impl Db for Postgres {
             UNION ALL SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k \
               JOIN pg_namespace n ON n.oid = k.connamespace \
               WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
+            UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext \
             UNION ALL SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p \
               JOIN pg_namespace n ON n.oid = p.pronamespace \
               WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') \

@@ -29,10 +29,6 @@ pub(crate) trait Rules: Sync {
             table.dialect.quote(column)
         )
     }
-    /// Whether the table's own text has a CHECK constraint of that name.
-    fn has_check(&self, _table: &Table, _name: &str) -> bool {
-        false
-    }
     /// The statement that creates an index. `live`: without blocking writers, where the database can.
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String;
     /// The statement that drops an index.

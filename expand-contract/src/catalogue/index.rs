@@ -58,6 +58,12 @@ pub(crate) struct IndexKey {
 }
 
 impl IndexKey {
+    /// Whether it is an expression of which there is no text.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(crate) fn is_unread(&self) -> bool {
+        self.column.is_empty() && self.expression.is_none()
+    }
+
     pub(crate) fn mentions(&self, column: &str, dialect: Dialect) -> bool {
         match &self.expression {
             Some(expression) => expression.mentions(column, dialect),

@@ -133,8 +133,15 @@ impl Context<'_> {
         self.table.checks.iter().filter(move |check| {
             let mut changes = self.changes.iter();
             let stands_in = |change: &Active| check.name == self.null_check(change.from);
-            changes
-                .any(|change| check.condition.mentions(change.from, dialect) && !stands_in(change))
+            let elsewhere = |change: &Active| {
+                let column = check.column.as_ref();
+                column.is_some_and(|column| !dialect.same_name(column, change.from))
+            };
+            changes.any(|change| {
+                check.condition.mentions(change.from, dialect)
+                    && !stands_in(change)
+                    && !elsewhere(change)
+            })
         })
     }
 
@@ -200,8 +207,7 @@ impl Context<'_> {
                 let known = |name: &String| table.dialect.same_name(name, carry.name);
                 let found = self.old_indexes().any(|index| known(&index.name))
                     || self.old_checks().any(|check| known(&check.name))
-                    || self.old_statistics().any(|known_by| known(&known_by.name))
-                    || self.rules.has_check(table, carry.name);
+                    || self.old_statistics().any(|known_by| known(&known_by.name));
                 if applies && !found {
                     out.push(Obstacle::new(
                         change.from,

@@ -110,6 +110,8 @@ pub(crate) enum Definition {
     Constrain {
         not_null: bool,
         default: Option<String>,
+        /// Instead of the CHECKs that are there; none: those stay.
+        checks: Option<Vec<String>>,
     },
 }
 
@@ -385,12 +387,21 @@ impl Action {
                     Definition::Replace(text) => {
                         format!("-- sqlite_schema: column {column} becomes {text}")
                     }
-                    Definition::Constrain { not_null, default } => format!(
-                        "-- sqlite_schema: column {column} {} NOT NULL, {}",
+                    Definition::Constrain {
+                        not_null,
+                        default,
+                        checks,
+                    } => format!(
+                        "-- sqlite_schema: column {column} {} NOT NULL, {}{}",
                         if *not_null { "gets" } else { "loses" },
                         match default {
                             Some(default) => format!("gets DEFAULT ({default})"),
                             None => "has no default".to_owned(),
+                        },
+                        match checks.as_deref() {
+                            Some([]) => ", loses its CHECKs".to_owned(),
+                            Some(checks) => format!(", gets {}", checks.join(" ")),
+                            None => String::new(),
                         }
                     ),
                 }),

@@ -37,6 +37,7 @@ fn column(name: &str) -> Column {
         type_sql: "text".to_owned(),
         collate: String::new(),
         not_null: true,
+        not_null_name: None,
         default: Some("'x'".to_owned()),
         extras: Vec::new(),
         definition: format!("{name} text NOT NULL DEFAULT 'x'"),
@@ -79,6 +80,8 @@ fn table(dialect: Dialect) -> Table {
         enforced: true,
         suffix: String::new(),
         comment: Some("not empty".to_owned()),
+        named: true,
+        column: None,
     };
     let statistics = Statistics {
         name: "both".to_owned(),

@@ -142,6 +142,8 @@ impl Runner<'_> {
             match result {
                 Err(error) if driver.is_locked(&error) => {
                     let left = self.missed(facts, action, (attempt, since))?;
+                    // nobody has to wait for the patience to end
+                    self.requested()?;
                     // what was undone was also the renewal of the lease
                     self.in_transaction(lease, |_| Ok(()))?;
                     std::thread::sleep(backoff(attempt).min(left));

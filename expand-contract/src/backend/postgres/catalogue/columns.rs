@@ -27,7 +27,9 @@ pub(super) fn columns(
            CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END, \
          CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END, \
          (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') \
-           FROM pg_options_to_table(a.attoptions) o) \
+           FROM pg_options_to_table(a.attoptions) o), \
+         (SELECT n.conname::text FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' \
+           AND n.conkey = ARRAY[a.attnum]) \
          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
          LEFT JOIN pg_collation co ON co.oid = a.attcollation \
@@ -81,6 +83,7 @@ pub(super) fn columns(
             name,
             type_sql: word(&mut row, 2),
             not_null: flag(&mut row, 3),
+            not_null_name: cell(&mut row, 11),
             default: cell(&mut row, 4),
             collate: cell(&mut row, 5)
                 .map(|collation| format!(" COLLATE {collation}"))

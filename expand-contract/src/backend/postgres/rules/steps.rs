@@ -197,9 +197,7 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
             )));
         }
         if change.frozen.not_null {
-            work.push(Work::Sql(format!(
-                "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
-            )));
+            work.push(Work::Sql(requirements::not_null(cx, change)));
         }
     }
     work.extend(sql(checks));
