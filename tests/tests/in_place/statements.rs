@@ -111,7 +111,7 @@ mod early {
 
     /// A statement for a phase that is not there yet fails, since nothing bears the new name; it does not read the marker.
     #[test]
-    fn fm02_the_new_name_shows_nothing_before_its_time() {
+    fn the_new_name_shows_nothing_before_its_time() {
         use expand_contract::__private::Dialect;
         use expand_contract::Snapshot;
 
