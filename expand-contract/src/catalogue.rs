@@ -1,6 +1,10 @@
 //! What the database's catalogue says about a table: plain data, filled in by a backend.
 
+mod keys;
+
 use crate::definition::{Dialect, TableName};
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use keys::{End, ForeignKey, Sequence, Source};
 
 /// A table.
 #[derive(Debug, Clone)]
@@ -15,6 +19,9 @@ pub(crate) struct Table {
     /// The columns that batches walk along: the primary key, or SQLite's rowid.
     pub(crate) cursor: Vec<KeyColumn>,
     pub(crate) indexes: Vec<Index>,
+    /// Out of the table and into it; none where they are not read.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) foreign_keys: Vec<ForeignKey>,
     /// About how many rows there are; none if the database does not know.
     pub(crate) estimate: Option<u64>,
     /// SQLite: the table's text in the schema table.
@@ -35,6 +42,9 @@ pub(crate) struct Column {
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) extras: Vec<Extra>,
+    /// The sequences that belong to it. Where it gets its values from one, `default` says so, of an identity column too.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) sequences: Vec<Sequence>,
     /// SQLite: the column's definition, word for word.
     pub(crate) definition: String,
 }
@@ -64,6 +74,8 @@ pub(crate) struct KeyColumn {
 pub(crate) struct Index {
     pub(crate) name: String,
     pub(crate) unique: bool,
+    /// The primary key's.
+    pub(crate) primary: bool,
     pub(crate) valid: bool,
     /// A unique constraint: what follows its column list (`DEFERRABLE` …).
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]

@@ -25,11 +25,13 @@ pub enum NoticeKind {
     TriggersOff,
     /// A replica is connected.
     Replica,
+    /// A column that refers to the changed one and stays as it is.
+    Referencing,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [NoticeKind; 9] = [
+    pub const ALL: [NoticeKind; 10] = [
         NoticeKind::WholeRow,
         NoticeKind::Function,
         NoticeKind::LateTrigger,
@@ -39,6 +41,7 @@ impl NoticeKind {
         NoticeKind::Isolation,
         NoticeKind::TriggersOff,
         NoticeKind::Replica,
+        NoticeKind::Referencing,
     ];
 
     /// What it means for the migration, and what to do.
@@ -76,6 +79,9 @@ impl NoticeKind {
             NoticeKind::Replica => {
                 "replaying a step's DDL may cancel a long query there after max_standby_streaming_delay"
             }
+            NoticeKind::Referencing => {
+                "cannot hold what only the new type can: give it a migration of its own before such values are written"
+            }
         }
     }
 }
@@ -92,6 +98,7 @@ impl fmt::Display for NoticeKind {
             NoticeKind::Isolation => "isolation",
             NoticeKind::TriggersOff => "triggers off",
             NoticeKind::Replica => "replica",
+            NoticeKind::Referencing => "referencing column",
         })
     }
 }

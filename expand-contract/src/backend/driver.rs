@@ -8,7 +8,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition, Other, Work};
 use crate::waiting::Transaction;
 
 /// A range of keys for one batch.
@@ -62,6 +62,14 @@ pub(crate) trait Driver: Sync {
         table: &Table,
         columns: &[(&str, bool)],
     ) -> Result<Vec<Obstacle>, Error>;
+    /// What of the keys and sequences of the old columns cannot be carried.
+    fn key_obstacles(
+        &self,
+        _s: &mut dyn Session,
+        _cx: &Context<'_>,
+    ) -> Result<Vec<Obstacle>, Error> {
+        Ok(Vec::new())
+    }
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,
@@ -84,6 +92,16 @@ pub(crate) trait Driver: Sync {
         mode: &str,
         timeout: Duration,
     ) -> Result<bool, Error>;
+    /// Makes autovacuum leave tables that a later statement of the transaction locks; `false`: not in time.
+    fn clear(&self, _s: &mut dyn Session, _others: &[Other]) -> Result<bool, Error> {
+        Ok(true)
+    }
+    /// Runs a statement that takes further locks; `false`: one was not to be had within `timeout`, and the transaction is
+    /// of no more use.
+    fn locking(&self, s: &mut dyn Session, sql: &str, _timeout: Duration) -> Result<bool, Error> {
+        use crate::error::While;
+        s.batch(sql).during(sql).map(|()| true)
+    }
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
     /// Whether the phase can be pinned in the middle of the transaction that is open: the next query must see what was

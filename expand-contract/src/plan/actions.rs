@@ -14,7 +14,14 @@ impl Context<'_> {
             self.changes
                 .iter()
                 .any(|change| index.covers(change.from, self.table.dialect))
+                && !self.is_next_key(index)
         })
+    }
+
+    // built on the old columns by a rollback, to be the primary key again
+    fn is_next_key(&self, index: &Index) -> bool {
+        let mut keys = self.table.indexes.iter().filter(|key| key.primary);
+        keys.any(|key| index.name == self.rules.copy_name(&key.name, true))
     }
 
     /// The index's column list with the new columns in the old ones' places.
@@ -33,6 +40,21 @@ impl Context<'_> {
             }
             for name in copy.included.iter_mut().filter(|name| same(name)) {
                 *name = change.to.to_owned();
+            }
+        }
+        copy
+    }
+
+    /// The index's column list with the old columns in the new ones' places; for conversions that keep order and operators.
+    pub(crate) fn index_on_old(&self, index: &Index) -> Index {
+        let mut copy = index.clone();
+        for change in self.changes {
+            let keys = copy.keys.iter_mut().map(|key| &mut key.column);
+            for name in keys
+                .chain(&mut copy.included)
+                .filter(|name| **name == change.to)
+            {
+                *name = change.from.to_owned();
             }
         }
         copy
@@ -75,6 +97,7 @@ impl Context<'_> {
             self.rules.analyze_lock(),
             vec![Work::Sql(format!("ANALYZE {}", self.table.sql()))],
         ));
+        actions.extend(self.rules.keys_of_new(self, Step::Backfill));
         Ok(actions)
     }
 
@@ -318,6 +341,8 @@ impl Context<'_> {
     /// Drops the new columns after a rollback to the start.
     pub(crate) fn drop_new(&self) -> Action {
         let mut work: Vec<Work> = sql(self.rules.drop_mirror(self)).collect();
+        let (keys, others) = self.rules.drop_keys_of_new(self);
+        work.extend(keys);
         for index in &self.table.indexes {
             let on_new = |change: &Active| {
                 index.covers(change.to, self.table.dialect)
@@ -339,6 +364,7 @@ impl Context<'_> {
         work.extend(sql(self.rules.drop_mirror_functions(self)));
         let mut action = self.publish(Step::Rollback, Phase::Original, work);
         action.name = "drop the new columns".to_owned();
+        action.others = others;
         action
     }
 
@@ -371,6 +397,7 @@ impl Context<'_> {
                 ));
             }
         }
+        actions.extend(self.rules.keys_of_old(self, step));
         let restore = self.rules.restore_old(self)?;
         // from there it is one step to reading the old column, which nobody's snapshot may show as it was
         actions.push(self.await_snapshots(step));

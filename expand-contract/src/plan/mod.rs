@@ -6,7 +6,7 @@ mod shadow;
 mod tests;
 
 use crate::backend::rules::Rules;
-use crate::catalogue::{Column, Table};
+use crate::catalogue::{Column, Source, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
@@ -25,6 +25,17 @@ pub struct Action {
     pub lock: &'static str,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
+    /// Further tables that its statements lock.
+    pub(crate) others: Vec<Other>,
+}
+
+/// A table other than the migration's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Other {
+    /// The database's own handle.
+    pub(crate) id: String,
+    /// The quoted name.
+    pub(crate) sql: String,
 }
 
 /// How an action runs.
@@ -62,6 +73,9 @@ pub(crate) enum Kind {
 pub(crate) enum Work {
     /// A statement.
     Sql(String),
+    /// A statement that locks more than the table: not to have such a lock in time is no error, the action is tried again.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    Locking(String),
     /// SQLite: a column's definition in the schema table.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     Define { column: String, edit: Definition },
@@ -114,6 +128,8 @@ pub(crate) struct Frozen {
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
     pub(crate) definition: String,
+    /// Of an identity column: its kind. `default` then says which sequence it takes its values from.
+    pub(crate) identity: Option<Source>,
 }
 
 impl Frozen {
@@ -124,6 +140,11 @@ impl Frozen {
             not_null: column.not_null,
             default: column.default.clone(),
             definition: column.definition.clone(),
+            identity: column
+                .sequences
+                .iter()
+                .map(|sequence| sequence.source)
+                .find(|source| *source != Source::Default),
         }
     }
 }
@@ -341,7 +362,7 @@ impl Action {
         let mut sql = Vec::new();
         for piece in &work {
             match piece {
-                Work::Sql(text) => sql.push(text.clone()),
+                Work::Sql(text) | Work::Locking(text) => sql.push(text.clone()),
                 Work::Define { column, edit } => sql.push(match edit {
                     Definition::Replace(text) => {
                         format!("-- sqlite_schema: column {column} becomes {text}")
@@ -376,6 +397,7 @@ impl Action {
             lock,
             kind,
             work,
+            others: Vec::new(),
         }
     }
 }

@@ -35,6 +35,7 @@ fn column(name: &str) -> Column {
         not_null: true,
         default: Some("'x'".to_owned()),
         extras: Vec::new(),
+        sequences: Vec::new(),
         definition: format!("{name} text NOT NULL DEFAULT 'x'"),
     }
 }
@@ -43,6 +44,7 @@ fn table(dialect: Dialect) -> Table {
     let index = |name: &str, unique| crate::catalogue::Index {
         name: name.to_owned(),
         unique,
+        primary: false,
         valid: true,
         constraint: None,
         method: String::new(),
@@ -69,6 +71,7 @@ fn table(dialect: Dialect) -> Table {
             type_sql: "integer".to_owned(),
         }],
         indexes: vec![index("plain", false), index("unique", true)],
+        foreign_keys: Vec::new(),
         estimate: None,
         create_sql: "CREATE TABLE t (id, email text NOT NULL DEFAULT 'x')".to_owned(),
     }

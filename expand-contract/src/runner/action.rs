@@ -126,7 +126,10 @@ impl Runner<'_> {
             attempt += 1;
             let timeout = self.options.lock_timeout;
             let done = self.in_transaction(lease, |s| {
-                if !driver.lock(s, &facts.table, gate, action.lock, timeout)? {
+                // what keeps out no reader and no writer may take its time, so it comes before what does
+                if !driver.clear(s, &action.others)?
+                    || !driver.lock(s, &facts.table, gate, action.lock, timeout)?
+                {
                     return Ok(Done::Locked);
                 }
                 if queue && ledger.queue_length(s)?.0 > 0 {
@@ -134,6 +137,18 @@ impl Runner<'_> {
                 }
                 quiet.check(s, &ledger, lease, action)?;
                 for piece in &action.work {
+                    if let Work::Locking(sql) = piece {
+                        if !driver.locking(s, sql, timeout)? {
+                            // what was done before it is undone
+                            return Err(Error::Locked {
+                                action: action.name.clone(),
+                                what: facts.table.name.to_string(),
+                                attempts: attempt,
+                                blockers: String::new(),
+                            });
+                        }
+                        continue;
+                    }
                     work(s, (driver, &ledger, facts), action.step, piece)?;
                 }
                 ledger.record(s, lease, action.step, &action.name)?;
@@ -152,7 +167,11 @@ impl Runner<'_> {
                     }
                 }
                 Ok(Done::All)
-            })?;
+            });
+            let done = match done {
+                Err(Error::Locked { .. }) => Done::Locked,
+                result => result?,
+            };
             if done == Done::All {
                 if let Kind::Publish {
                     to, old_incomplete, ..
@@ -208,7 +227,7 @@ pub(super) fn work(
 ) -> Result<(), Error> {
     use crate::error::While;
     match piece {
-        Work::Sql(sql) => s.batch(sql).during(sql.clone()),
+        Work::Sql(sql) | Work::Locking(sql) => s.batch(sql).during(sql.clone()),
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
         Work::ForgetSaved => ledger.forget_saved(s),

@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
-use crate::plan::{moving, Action, Active, Context, Frozen, SavedIndex};
+use crate::plan::{moving, Action, Active, Context, Frozen, Kind, SavedIndex};
 
 /// What a run works with.
 pub(crate) struct Runner<'r> {
@@ -273,6 +273,12 @@ impl<'r> Runner<'r> {
             }
             runner.settle(lease, Step::Rollback)?;
             let facts = runner.facts()?;
+            if stage.phase == Phase::Retired && runner.rules.outgrown(&runner.context(&facts)) {
+                return Err(runner.no_rollback(
+                    stage,
+                    "a sequence has given out values that the old column cannot hold",
+                ));
+            }
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             runner.run(lease, &facts, &actions)?;
             Ok(runner.position()?.stage)
@@ -311,7 +317,17 @@ impl<'r> Runner<'r> {
                     facts.position.stage.phase = starts;
                 }
             }
-            out.extend(self.context(&facts).actions(step)?);
+            // what a step does again if it is not there has been planned for an earlier one
+            let known = out.len();
+            for action in self.context(&facts).actions(step)? {
+                let again = matches!(action.kind, Kind::Ddl | Kind::Outside)
+                    && out[..known]
+                        .iter()
+                        .any(|earlier| earlier.name == action.name && earlier.sql == action.sql);
+                if !again {
+                    out.push(action);
+                }
+            }
         }
         Ok(out)
     }

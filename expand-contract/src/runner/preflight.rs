@@ -58,7 +58,9 @@ impl Runner<'_> {
             self.obstacles(&facts)?;
         }
         let columns: Vec<&str> = facts.changes.iter().map(|change| change.from).collect();
-        self.driver.notices(self.s, &facts.table, &columns)
+        let mut notices = self.driver.notices(self.s, &facts.table, &columns)?;
+        notices.extend(self.rules.notices(&self.context(&facts)));
+        Ok(notices)
     }
 
     /// Refuses a table on whose old columns there is something that cannot be carried.
@@ -70,6 +72,8 @@ impl Runner<'_> {
             .map(|change| (change.from, change.conversion != Conversion::Identity))
             .collect();
         let mut obstacles = self.driver.obstacles(self.s, table, &columns)?;
+        let cx = self.context(facts);
+        obstacles.extend(self.driver.key_obstacles(self.s, &cx)?);
         for change in facts.changes.iter().filter(|change| !change.def.lossless) {
             // two old values may become one
             let unique = table.indexes.iter().filter(|index| {

@@ -1,9 +1,13 @@
 //! PostgreSQL.
 
 mod catalogue;
+mod foreign_keys;
+mod identity;
+mod locking;
 mod mirror;
 mod notices;
 mod open;
+mod primary_key;
 mod queue;
 pub(crate) mod rules;
 
@@ -17,7 +21,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition, Other, Work};
 use crate::waiting::Transaction;
 use rules::Postgres;
 
@@ -87,6 +91,10 @@ impl Driver for Server {
         catalogue::obstacles(s, table, columns)
     }
 
+    fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::key_obstacles(s, cx)
+    }
+
     fn notices(
         &self,
         s: &mut dyn Session,
@@ -148,7 +156,7 @@ impl Driver for Server {
             timeout.as_millis().max(1)
         );
         let mut locks = String::new();
-        if mode != "none" {
+        if !matches!(mode, "none" | "ROW SHARE") {
             // Autovacuum gives way to a waiter only after `deadlock_timeout`. This mode is in its way and in that of
             // no reader or writer, so it can wait for that long; then the stronger one needs no patience.
             locks.push_str(&format!(
@@ -182,6 +190,14 @@ impl Driver for Server {
             )
             .during("taking a lock")?;
         Ok(one(rows).as_deref() == Some("yes"))
+    }
+
+    fn clear(&self, s: &mut dyn Session, others: &[Other]) -> Result<bool, Error> {
+        locking::clear(s, others)
+    }
+
+    fn locking(&self, s: &mut dyn Session, sql: &str, timeout: Duration) -> Result<bool, Error> {
+        locking::locking(s, sql, timeout)
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {

@@ -1,14 +1,15 @@
 //! PostgreSQL's DDL.
 
-use super::{mirror, queue};
+use super::{foreign_keys, identity, mirror, primary_key, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::phase::{Phase, Side, Step};
 use crate::plan::actions::sql;
-use crate::plan::{Action, Active, Context, Kind, SavedIndex, Work};
+use crate::plan::{Action, Active, Context, Kind, Other, SavedIndex, Work};
 
 pub(crate) struct Postgres;
 
@@ -137,7 +138,16 @@ impl Postgres {
                 vec![Work::Save(saved), Work::Sql(drop)],
             )
         };
-        cx.old_indexes().filter(|i| i.unique).map(one).collect()
+        let plain = |index: &&Index| index.unique && !index.primary;
+        cx.old_indexes().filter(plain).map(one).collect()
+    }
+
+    // What depends on old's unique indexes, and these: behind the barrier, when no code writes old any more.
+    fn settle_keys(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        let mut actions = foreign_keys::inbound_replaced(cx, step);
+        actions.extend(primary_key::replaced(cx, step));
+        actions.extend(self.drop_old_unique(cx, step));
+        actions
     }
 
     fn attach(&self, table: &Table, name: &str, constraint: &str) -> Work {
@@ -150,6 +160,9 @@ impl Postgres {
 
     fn default_of_new(&self, cx: &Context<'_>, change: &Active) -> Option<String> {
         let default = change.frozen.default.as_ref()?;
+        if let Some(next) = identity::next_value(change) {
+            return Some(next.to_owned());
+        }
         match change.conversion {
             Conversion::Identity => Some(default.clone()),
             _ => {
@@ -274,7 +287,7 @@ impl Rules for Postgres {
     fn retire(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
         let step = Step::Retire;
         if cx.stage.phase == Phase::Retired {
-            return Ok(self.drop_old_unique(cx, step));
+            return Ok(self.settle_keys(cx, step));
         }
         let (table, mut actions, mut work) = (cx.table.sql(), Vec::new(), cx.intact(false)?);
         for index in cx.old_indexes().filter(|index| index.unique) {
@@ -285,14 +298,18 @@ impl Rules for Postgres {
                 &self.copy_name(&index.name, false),
                 false,
             )));
-            let attached = cx
-                .table
-                .index(&name)
-                .is_some_and(|i| i.constraint.is_some());
+            // the primary key follows when old's is not needed any more
+            let attached = index.primary
+                || cx
+                    .table
+                    .index(&name)
+                    .is_some_and(|i| i.constraint.is_some());
             if let (Some(constraint), false) = (&index.constraint, attached) {
                 work.push(self.attach(cx.table, &name, constraint));
             }
         }
+        actions.extend(foreign_keys::outbound(cx, step));
+        actions.extend(foreign_keys::inbound(cx, step));
         for change in cx.changes {
             let (old, new) = (quote(change.from), quote(change.to));
             if change.frozen.not_null {
@@ -300,7 +317,8 @@ impl Rules for Postgres {
                 actions.extend(before);
                 work.extend(last);
             }
-            if let Some(default) = self.default_of_new(cx, change) {
+            let default = self.default_of_new(cx, change);
+            if let Some(default) = default.filter(|_| change.frozen.identity.is_none()) {
                 work.push(Work::Sql(format!(
                     "ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default}"
                 )));
@@ -308,25 +326,35 @@ impl Rules for Postgres {
                     "ALTER TABLE {table} ALTER COLUMN {old} DROP DEFAULT"
                 )));
             }
-            if change.frozen.not_null {
+            work.extend(identity::to_new(cx, change));
+            if change.frozen.not_null && !primary_key::has(cx, change.from) {
                 work.push(Work::Sql(format!(
                     "ALTER TABLE {table} ALTER COLUMN {old} DROP NOT NULL"
                 )));
             }
         }
+        let (replaced, others) = foreign_keys::outbound_replaced(cx);
+        work.extend(replaced);
         work.extend(sql(self.mirror_retired(cx)?));
         actions.push(cx.late_statements(step));
-        actions.push(cx.publish(step, Phase::Retired, work));
+        let mut publish = cx.publish(step, Phase::Retired, work);
+        publish.others = others;
+        actions.push(publish);
         actions.push(cx.barrier(step, Phase::Retired)?);
-        actions.extend(self.drop_old_unique(cx, step));
+        actions.extend(self.settle_keys(cx, step));
         Ok(actions)
     }
 
     fn contract(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
         let step = Step::Contract;
-        let mut actions = self.drop_old_unique(cx, step);
+        // what was added to the old columns since
+        let mut actions = foreign_keys::outbound(cx, step);
+        actions.extend(foreign_keys::inbound(cx, step));
+        actions.extend(self.settle_keys(cx, step));
         let table = cx.table.sql();
         let mut work = cx.intact(true)?;
+        let (replaced, others) = foreign_keys::outbound_replaced(cx);
+        work.extend(replaced);
         work.extend(sql(self.drop_mirror(cx)));
         let mut renames = Vec::new();
         let schema = match &cx.table.name.schema {
@@ -342,7 +370,9 @@ impl Rules for Postgres {
                 quote(&index.name)
             )));
         }
-        let unique = cx.old_indexes().filter(|index| index.unique);
+        let unique = cx
+            .old_indexes()
+            .filter(|index| index.unique && !index.primary);
         let pending = unique.map(|i| {
             (
                 i.name.clone(),
@@ -373,6 +403,7 @@ impl Rules for Postgres {
         work.push(Work::ForgetSaved);
         let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
         publish.name = "drop the old columns and publish".to_owned();
+        publish.others = others;
         actions.push(publish);
         actions.push(cx.barrier(step, Phase::Contracted)?);
         Ok(actions)
@@ -382,7 +413,9 @@ impl Rules for Postgres {
         let table = cx.table.sql();
         let mut work = Vec::new();
         for change in cx.changes {
-            if let Some(default) = &change.frozen.default {
+            work.extend(identity::to_old(cx, change));
+            let default = change.frozen.default.as_ref();
+            if let Some(default) = default.filter(|_| change.frozen.identity.is_none()) {
                 let (old, new) = (quote(change.from), quote(change.to));
                 work.push(Work::Sql(format!(
                     "ALTER TABLE {table} ALTER COLUMN {old} SET DEFAULT {default}"
@@ -403,6 +436,12 @@ impl Rules for Postgres {
             let (before, last) = self.not_null(cx, step, change.from);
             actions.extend(before);
             work.extend(last);
+        }
+        let (replaced, others) = foreign_keys::restored_replaced(cx);
+        work.extend(replaced);
+        work.extend(primary_key::restored_replaced(cx));
+        for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
+            work.extend(identity::restored(cx, change));
             work.push(Work::Sql(format!(
                 "ALTER TABLE {table} ALTER COLUMN {} DROP NOT NULL",
                 quote(change.to)
@@ -435,8 +474,31 @@ impl Rules for Postgres {
         work.extend(cx.refuse_one_sided()?);
         let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
         publish.name = "complete the old columns".to_owned();
+        publish.others = others;
         actions.push(publish);
         Ok(actions)
+    }
+
+    fn keys_of_new(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        foreign_keys::outbound(cx, step)
+    }
+
+    fn drop_keys_of_new(&self, cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        foreign_keys::dropped(cx)
+    }
+
+    fn keys_of_old(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        let mut actions = primary_key::restored(cx, step);
+        actions.extend(foreign_keys::restored(cx, step));
+        actions
+    }
+
+    fn notices(&self, cx: &Context<'_>) -> Vec<Notice> {
+        foreign_keys::notices(cx)
+    }
+
+    fn outgrown(&self, cx: &Context<'_>) -> bool {
+        identity::outgrown(cx)
     }
 
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
@@ -487,7 +549,21 @@ impl Rules for Postgres {
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
         let table = cx.table.sql();
-        let mut work = vec![Work::Freeze];
+        // an empty table needs no intermediate column
+        let changes: Vec<Active> = cx
+            .changes
+            .iter()
+            .map(|change| Active {
+                to: change.def.new,
+                ..change.clone()
+            })
+            .collect();
+        let done = Context {
+            changes: &changes,
+            ..*cx
+        };
+        let (mut work, keys, _) = foreign_keys::on_empty(cx);
+        work.insert(0, Work::Freeze);
         let mut indexes = Vec::new();
         for index in cx.old_indexes() {
             let drop = match index.constraint {
@@ -495,25 +571,28 @@ impl Rules for Postgres {
                 None => self.drop_index(cx.table, &index.name, false),
             };
             work.push(Work::Sql(drop));
-            let on_new = cx.index_on_new(index);
+            let on_new = done.index_on_new(index);
             indexes.push(Work::Sql(self.create_index(
                 cx.table,
                 &on_new,
                 &index.name,
                 false,
             )));
-            if let Some(constraint) = &index.constraint {
-                indexes.push(self.attach(cx.table, &index.name, constraint));
+            match &index.constraint {
+                Some(_) if index.primary => {
+                    indexes.push(primary_key::add(cx, index, &index.name));
+                }
+                Some(constraint) => {
+                    indexes.push(self.attach(cx.table, &index.name, constraint));
+                }
+                None => {}
             }
         }
-        for change in cx.changes {
-            // a final type: an empty table needs no intermediate column
-            let last = Active {
-                to: change.def.new,
-                ..change.clone()
-            };
+        for last in &changes {
             let same = last.from == last.to;
-            let mut add = self.add_column(cx, &last)?.into_iter();
+            let (before, after) = identity::on_empty(cx, last);
+            work.extend(before);
+            let mut add = self.add_column(cx, last)?.into_iter();
             if same {
                 work.push(Work::Sql(self.drop_column(cx.table, last.from)));
             }
@@ -522,7 +601,8 @@ impl Rules for Postgres {
                 work.push(Work::Sql(self.drop_column(cx.table, last.from)));
             }
             let column = quote(last.to);
-            if let Some(default) = self.default_of_new(cx, &last) {
+            let default = self.default_of_new(cx, last);
+            if let Some(default) = default.filter(|_| last.frozen.identity.is_none()) {
                 work.push(Work::Sql(format!(
                     "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}"
                 )));
@@ -532,8 +612,10 @@ impl Rules for Postgres {
                     "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
                 )));
             }
+            work.extend(after);
         }
         work.extend(indexes);
+        work.extend(keys);
         Ok(work)
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
                 .map(|collate| format!(" {collate}"))
                 .unwrap_or_default(),
             extras: Vec::new(),
+            sequences: Vec::new(),
             definition: found
                 .map(|found| create_sql[found.start..found.end].to_owned())
                 .unwrap_or_default(),
@@ -102,6 +103,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         primary_key,
         cursor,
         indexes: indexes(s, &name.name)?,
+        foreign_keys: Vec::new(),
         estimate: None,
         create_sql,
     }))
@@ -188,6 +190,7 @@ fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
         out.push(Index {
             name,
             unique,
+            primary: false,
             valid: true,
             constraint: None,
             method: String::new(),

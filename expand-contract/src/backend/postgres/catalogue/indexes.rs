@@ -34,9 +34,7 @@ pub(super) fn indexes(s: &mut dyn Session, id: &str) -> Result<Vec<Index>, Error
             .to_owned()
         });
         let method = word(&mut row, 7);
-        let problem = if primary {
-            Some("primary key")
-        } else if exclusion {
+        let problem = if exclusion {
             Some("exclusion constraint")
         } else if flag(&mut row, 15) {
             Some("replica identity index")
@@ -63,6 +61,7 @@ pub(super) fn indexes(s: &mut dyn Session, id: &str) -> Result<Vec<Index>, Error
         out.push(Index {
             name,
             unique: flag(&mut row, 1),
+            primary,
             valid: flag(&mut row, 2),
             constraint,
             method: format!("USING {} ", quote(&method)),

@@ -1,8 +1,11 @@
 //! What PostgreSQL's catalogues say about a table.
 
+mod foreign_keys;
 mod indexes;
+mod key_obstacles;
 mod obstacles;
 mod privileges;
+mod sequences;
 
 use super::rules::Postgres;
 use crate::backend::rules::Rules;
@@ -12,6 +15,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
 
 use indexes::indexes;
+pub(super) use key_obstacles::key_obstacles;
 pub(super) use obstacles::obstacles;
 pub(super) use privileges::privileges;
 
@@ -71,6 +75,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         })
         .collect();
     let indexes = indexes(s, &id)?;
+    let foreign_keys = foreign_keys::foreign_keys(s, &id)?;
     Ok(Some(Table {
         dialect: Dialect::Postgres,
         name,
@@ -79,6 +84,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         primary_key,
         cursor,
         indexes,
+        foreign_keys,
         estimate,
         create_sql: String::new(),
     }))
@@ -103,6 +109,7 @@ fn columns(s: &mut dyn Session, id: &str, table: &TableName) -> Result<Vec<Colum
         .rows(&sql, &[Some(id.to_owned())])
         .during("reading the columns")?;
     let grants = grants(s, id)?;
+    let sequences = sequences::sequences(s, id)?;
     let quoted = table.quoted(Dialect::Postgres);
     let mut out = Vec::new();
     for mut row in rows {
@@ -137,11 +144,15 @@ fn columns(s: &mut dyn Session, id: &str, table: &TableName) -> Result<Vec<Colum
                 same_type: false,
             });
         }
+        let own = || sequences.iter().filter(|(column, ..)| *column == name);
+        let identity = own().find_map(|(_, next, _)| next.clone());
+        let sequences = own().map(|(_, _, sequence)| sequence.clone()).collect();
         out.push(Column {
             name,
             type_sql: word(&mut row, 1),
             not_null: flag(&mut row, 2),
-            default: cell(&mut row, 3),
+            default: identity.or(cell(&mut row, 3)),
+            sequences,
             collate: cell(&mut row, 4)
                 .map(|collation| format!(" COLLATE {collation}"))
                 .unwrap_or_default(),

@@ -31,7 +31,7 @@ pub(in crate::backend::postgres) fn obstacles(
             }
         }
         dependents(s, table, column, &mut add)?;
-        identity(s, table, column, &mut add)?;
+        generated(s, table, column, &mut add)?;
         triggers(s, table, column, &mut add)?;
     }
     Ok(out)
@@ -54,18 +54,9 @@ fn dependents(
          LEFT JOIN pg_class ic ON d.classid = 'pg_class'::regclass AND ic.oid = d.objid \
          LEFT JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid \
          LEFT JOIN pg_trigger tg ON d.classid = 'pg_trigger'::regclass AND tg.oid = d.objid \
-         WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND} \
-         UNION ALL \
-         SELECT 'pg_constraint', conname, 'i', '', 'false', conname, 'n' FROM pg_constraint, pg_attribute a \
-         WHERE contype = 'f' AND confrelid = a.attrelid AND a.attnum = ANY (confkey) \
-         AND a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
+         WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
     );
-    let binds = [
-        Some(table.id.clone()),
-        Some(column.to_owned()),
-        Some(table.id.clone()),
-        Some(column.to_owned()),
-    ];
+    let binds = [Some(table.id.clone()), Some(column.to_owned())];
     let rows = s
         .rows(&sql, &binds)
         .during("looking for objects that depend on the column")?;
@@ -82,9 +73,8 @@ fn dependents(
             // left by a step that was interrupted
             ("pg_constraint", "c", _) if named == rules::check_name(table, column) => {}
             ("pg_constraint", "c", _) => add("CHECK constraint", named),
-            ("pg_constraint", "f", _) => add("foreign key", named),
-            ("pg_constraint", "i", _) => add("foreign key to the column", named),
-            // their indexes were looked at
+            // carried, or looked at with what they refer to; of the others the indexes were looked at
+            ("pg_constraint", "f", _) => {}
             ("pg_constraint", "u" | "p" | "x", _) => {}
             // also where an expression or a condition names the column
             ("pg_class", _, "i") => {
@@ -93,7 +83,8 @@ fn dependents(
                     add(problem, named);
                 }
             }
-            ("pg_class", _, "S") => add("sequence owned by the column", named),
+            // carried
+            ("pg_class", _, "S") => {}
             ("pg_attrdef", ..) if own_default => {}
             ("pg_attrdef", ..) => add("generated column", named),
             ("pg_rewrite", ..) => add("view or rule", named),
@@ -109,16 +100,15 @@ fn dependents(
     Ok(())
 }
 
-fn identity(
+fn generated(
     s: &mut dyn Session,
     table: &Table,
     column: &str,
     add: &mut dyn FnMut(&str, String),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT CASE WHEN attidentity <> '' THEN 'identity column' ELSE 'generated column' END \
-         FROM pg_attribute WHERE attrelid = ({BIND}::text)::oid AND attname = {BIND} \
-         AND (attidentity <> '' OR attgenerated <> '')"
+        "SELECT 'generated column' FROM pg_attribute WHERE attrelid = ({BIND}::text)::oid AND attname = {BIND} \
+         AND attgenerated <> ''"
     );
     let rows = s
         .rows(&sql, &[Some(table.id.clone()), Some(column.to_owned())])

@@ -1,0 +1,12 @@
+//! Foreign keys, sequences and primary keys go with the column.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+#[macro_use]
+#[allow(unused_imports, unused_macros)]
+#[path = "../runner/common.rs"]
+mod common;
+mod inbound;
+mod obstacles;
+mod outbound;
+mod sequences;
+mod support;
