@@ -1,8 +1,14 @@
 //! What the database's catalogue says about a table: plain data, filled in by a backend.
 
+pub(crate) mod expr;
+mod index;
 mod keys;
+mod tokens;
 
 use crate::definition::{Dialect, TableName};
+
+pub(crate) use expr::Expr;
+pub(crate) use index::{Index, IndexKey};
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use keys::{End, ForeignKey, Sequence, Source};
 
@@ -19,6 +25,10 @@ pub(crate) struct Table {
     /// The columns that batches walk along: the primary key, or SQLite's rowid.
     pub(crate) cursor: Vec<KeyColumn>,
     pub(crate) indexes: Vec<Index>,
+    /// PostgreSQL's CHECK constraints. SQLite has them in the table's text.
+    pub(crate) checks: Vec<Check>,
+    /// PostgreSQL's extended statistics.
+    pub(crate) statistics: Vec<Statistics>,
     /// Out of the table and into it; none where they are not read.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) foreign_keys: Vec<ForeignKey>,
@@ -50,15 +60,34 @@ pub(crate) struct Column {
 }
 
 /// A property of a column that a copy gets too.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 pub(crate) struct Extra {
     /// SQL before the column's qualified or bare name.
     pub(crate) before: String,
     /// SQL after it.
     pub(crate) after: String,
-    /// Only where the type stays.
-    pub(crate) same_type: bool,
+    pub(crate) kind: ExtraKind,
+}
+
+/// When a property is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) enum ExtraKind {
+    /// In any case.
+    Plain,
+    /// Only for types whose values may be stored out of line.
+    LongValues,
+    /// ANALYZE goes by it.
+    Target,
+}
+
+impl Extra {
+    /// For the object of that name, quoted.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn sql(&self, name: &str) -> String {
+        format!("{}{name}{}", self.before, self.after)
+    }
 }
 
 /// A column that batches walk along.
@@ -69,37 +98,36 @@ pub(crate) struct KeyColumn {
     pub(crate) type_sql: String,
 }
 
-/// An index.
+/// A CHECK constraint.
 #[derive(Debug, Clone)]
-pub(crate) struct Index {
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Check {
     pub(crate) name: String,
-    pub(crate) unique: bool,
-    /// The primary key's.
-    pub(crate) primary: bool,
-    pub(crate) valid: bool,
-    /// A unique constraint: what follows its column list (`DEFERRABLE` …).
-    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    pub(crate) constraint: Option<String>,
-    /// `USING btree`, or nothing.
-    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    pub(crate) method: String,
-    pub(crate) keys: Vec<IndexKey>,
-    /// Columns after `INCLUDE`.
-    pub(crate) included: Vec<String>,
-    /// What follows the lists.
+    pub(crate) condition: Expr,
+    /// All rows are known to satisfy it.
+    pub(crate) validated: bool,
+    /// New and changed rows are checked.
+    pub(crate) enforced: bool,
+    /// What follows the condition: ` NO INHERIT`.
     pub(crate) suffix: String,
-    /// Why it cannot be copied, if so.
-    pub(crate) problem: Option<String>,
+    pub(crate) comment: Option<String>,
 }
 
-/// A column of an index.
+/// An extended statistics object.
 #[derive(Debug, Clone)]
-pub(crate) struct IndexKey {
-    pub(crate) column: String,
-    /// Operator class and collation: they belong to the type.
-    pub(crate) typed: String,
-    /// `DESC`, `NULLS LAST`.
-    pub(crate) order: String,
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Statistics {
+    pub(crate) name: String,
+    /// Its schema, quoted, with a dot behind it: it may be another one than the table's.
+    pub(crate) schema: String,
+    /// `(ndistinct, mcv)` with a space before it, or nothing.
+    pub(crate) kinds: String,
+    /// Columns and expressions.
+    pub(crate) on: Expr,
+    /// Whether there are any expressions.
+    pub(crate) expressions: bool,
+    /// What to set besides: SQL before and after the object's name.
+    pub(crate) extras: Vec<Extra>,
 }
 
 impl Table {
@@ -109,10 +137,8 @@ impl Table {
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| match self.dialect {
-            Dialect::Sqlite => column.name.eq_ignore_ascii_case(name),
-            Dialect::Postgres => column.name == name,
-        })
+        let mut columns = self.columns.iter();
+        columns.find(|column| self.dialect.same_name(&column.name, name))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -122,14 +148,15 @@ impl Table {
     pub(crate) fn index(&self, name: &str) -> Option<&Index> {
         self.indexes.iter().find(|index| index.name == name)
     }
-}
 
-impl Index {
-    pub(crate) fn covers(&self, column: &str, dialect: Dialect) -> bool {
-        let same = |name: &String| match dialect {
-            Dialect::Sqlite => name.eq_ignore_ascii_case(column),
-            Dialect::Postgres => name == column,
-        };
-        self.keys.iter().any(|key| same(&key.column)) || self.included.iter().any(same)
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn statistics(&self, name: &str) -> Option<&Statistics> {
+        let mut all = self.statistics.iter();
+        all.find(|statistics| statistics.name == name)
+    }
+
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn check(&self, name: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.name == name)
     }
 }

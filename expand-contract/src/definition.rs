@@ -36,6 +36,15 @@ impl Dialect {
         out
     }
 
+    /// Whether two names mean the same column.
+    #[cfg_attr(not(feature = "database"), allow(dead_code))]
+    pub(crate) fn same_name(self, a: &str, b: &str) -> bool {
+        match self {
+            Dialect::Sqlite => a.eq_ignore_ascii_case(b),
+            Dialect::Postgres => a == b,
+        }
+    }
+
     /// The longest identifier in bytes; longer ones are cut by the server without an error.
     pub const fn max_identifier_bytes(self) -> Option<usize> {
         match self {
@@ -156,6 +165,17 @@ impl PerDialect {
     }
 }
 
+/// What becomes of an object that depends on the old column, where the annotation says so: a CHECK constraint, an index or a
+/// statistics object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Carry {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// What it is on the new column: the condition of a CHECK, of an index what follows the table's name, of statistics the
+    /// list in parentheses. None: the new column does not get it.
+    pub sql: Option<PerDialect>,
+}
+
 /// How values go from the old column to the new one and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -192,6 +212,8 @@ pub struct ChangeDef {
     pub new_type: PerDialect,
     /// Whether `schema.rs` declares the new column `Nullable`.
     pub nullable: bool,
+    /// What becomes of objects that cannot be translated.
+    pub carry: &'static [Carry],
 }
 
 impl ChangeDef {

@@ -16,11 +16,29 @@ pub struct Obstacle {
     pub kind: String,
     /// The object's name as the database prints it.
     pub name: String,
+    /// What to write into the annotation, where that helps.
+    pub remedy: Option<String>,
+}
+
+impl Obstacle {
+    #[cfg_attr(not(feature = "database"), allow(dead_code))]
+    pub(crate) fn new(column: &str, kind: &str, name: &str) -> Self {
+        Obstacle {
+            column: column.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            remedy: None,
+        }
+    }
 }
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)
+        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, " (add {remedy} to its annotation)"),
+            None => Ok(()),
+        }
     }
 }
 

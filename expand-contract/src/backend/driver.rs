@@ -55,13 +55,8 @@ pub(crate) trait Driver: Sync {
     fn version(&self, s: &mut dyn Session) -> Result<(), Error>;
     /// The table, if it exists.
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
-    /// What depends on the columns and cannot be carried. `true`: the column's type changes.
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error>;
+    /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
     /// What of the keys and sequences of the old columns cannot be carried.
     fn key_obstacles(
         &self,

@@ -1,7 +1,7 @@
 //! What a dialect knows without a connection: how things are said and which actions a step takes.
 
 use super::queue::Mode;
-use crate::catalogue::{Index, Table};
+use crate::catalogue::{Index, IndexKey, Table};
 use crate::definition::Dialect;
 use crate::error::Error;
 use crate::notice::Notice;
@@ -31,10 +31,26 @@ pub(crate) trait Rules: Sync {
             table.dialect.quote(column)
         )
     }
+    /// Whether the table's own text has a CHECK constraint of that name.
+    fn has_check(&self, _table: &Table, _name: &str) -> bool {
+        false
+    }
     /// The statement that creates an index. `live`: without blocking writers, where the database can.
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String;
     /// The statement that drops an index.
     fn drop_index(&self, table: &Table, name: &str, live: bool) -> String;
+    /// Whether a key of an index has nothing that belongs to its column's type.
+    fn takes_any_type(&self, _key: &IndexKey) -> bool {
+        true
+    }
+    /// Statements that make copies of statistics on the new columns.
+    fn copy_statistics(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// Statements that drop them.
+    fn drop_statistics(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
     /// How an index is built.
     fn index_kind(&self) -> Kind;
     /// The lock of it.
@@ -62,12 +78,20 @@ pub(crate) trait Rules: Sync {
     fn defaults_to_old(&self, cx: &Context<'_>) -> Vec<Work>;
     /// The last actions of a rollback from `Retired`, after the rows were copied back.
     fn restore_old(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error>;
+    /// Statements that take back what was required of the new columns on the way to `Retired`.
+    fn free_new(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
     /// Everything at once, for a table without rows.
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error>;
 
     /// Actions that give new columns the keys which they can have before anybody reads them.
     fn keys_of_new(&self, _cx: &Context<'_>, _step: Step) -> Vec<Action> {
         Vec::new()
+    }
+    /// What drops keys of other tables on new columns, which a `retire` has left that was not carried through.
+    fn free_keys_of_new(&self, _cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        (Vec::new(), Vec::new())
     }
     /// What drops keys on new columns, as the columns go; the tables on the other side.
     fn drop_keys_of_new(&self, _cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {

@@ -6,6 +6,7 @@ mod gates;
 mod instances;
 mod lease;
 mod queue;
+mod saved;
 mod schema;
 mod shadow;
 mod store;
@@ -58,6 +59,13 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
         ));
+        for carry in change.carry {
+            match carry.sql.map(|sql| sql.get(dialect)) {
+                Some(Some(sql)) => out.push_str(&format!("carry {:?} as {sql:?}\n", carry.name)),
+                Some(None) => {}
+                None => out.push_str(&format!("drop {:?}\n", carry.name)),
+            }
+        }
     }
     out
 }

@@ -55,6 +55,11 @@ const TABLES: &[(&str, &str)] = &[
          PRIMARY KEY (id, generation, name)",
     ),
     (
+        "saved_checks",
+        "id text NOT NULL, generation integer NOT NULL, name text NOT NULL, copy text NOT NULL, \
+         restore_sql text NOT NULL, validated integer NOT NULL, PRIMARY KEY (id, generation, name)",
+    ),
+    (
         "actions",
         "id text NOT NULL, generation integer NOT NULL, epoch bigint NOT NULL, step text NOT NULL, \
          action text NOT NULL, runner text NOT NULL, token bigint NOT NULL, \
@@ -138,6 +143,8 @@ const COLUMNS: &[(&str, &str, &str, u32)] = &[
     ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
     // how the old column took its values from a sequence
     ("columns", "old_identity", "text", 2),
+    // comment and the like
+    ("saved_indexes", "extras_sql", "text NOT NULL DEFAULT ''", 2),
 ];
 
 /// What the ledger says of itself.

@@ -6,7 +6,7 @@ use crate::catalogue::Source;
 use crate::definition::{Dialect, MigrationDef};
 use crate::error::{Error, PoisonRow, While};
 use crate::phase::{Pass, Phase, Stage, Step};
-use crate::plan::{Frozen, SavedIndex};
+use crate::plan::Frozen;
 
 /// The ledger's row of a migration.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Fields {
         })
     }
 
-    fn flag(&mut self) -> Result<bool, Error> {
+    pub(super) fn flag(&mut self) -> Result<bool, Error> {
         Ok(self.number()? != 0)
     }
 }
@@ -389,56 +389,6 @@ impl Ledger {
             out.push((change, frozen));
         }
         Ok(out)
-    }
-
-    /// Remembers an index.
-    pub(crate) fn save(&self, s: &mut dyn Session, index: &SavedIndex) -> Result<(), Error> {
-        let sql = format!(
-            "INSERT INTO {} (id, name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql, generation) \
-             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {})",
-            self.table("saved_indexes"),
-            self.def.generation
-        );
-        let binds = [
-            self.id(),
-            text(&index.name),
-            text(&index.copy),
-            index.constraint.clone(),
-            text(&index.restore),
-            text(&index.renamed),
-            text(&index.plain),
-        ];
-        s.execute(&sql, &binds).during("remembering an index")?;
-        Ok(())
-    }
-
-    /// The remembered indexes.
-    pub(crate) fn saved(&self, s: &mut dyn Session) -> Result<Vec<SavedIndex>, Error> {
-        let sql = format!(
-            "SELECT name, copy, constraint_sql, restore_sql, renamed_sql, plain_sql FROM {} WHERE {} ORDER BY name",
-            self.table("saved_indexes"),
-            self.me()
-        );
-        let rows = s
-            .rows(&sql, &[self.id()])
-            .during("reading the remembered indexes")?;
-        let index = |row| {
-            let mut row = Fields::new(row);
-            SavedIndex {
-                name: row.text(),
-                copy: row.text(),
-                constraint: row.maybe(),
-                restore: row.text(),
-                renamed: row.text(),
-                plain: row.text(),
-            }
-        };
-        Ok(rows.into_iter().map(index).collect())
-    }
-
-    /// Forgets them.
-    pub(crate) fn forget_saved(&self, s: &mut dyn Session) -> Result<(), Error> {
-        self.delete(s, "saved_indexes")
     }
 
     pub(super) fn delete(&self, s: &mut dyn Session, name: &str) -> Result<(), Error> {

@@ -2,64 +2,11 @@
 
 use super::{Action, Active, Context, Kind, Work};
 use crate::backend::queue::Mode;
-use crate::catalogue::Index;
-use crate::definition::{Conversion, Dialect};
+use crate::definition::Conversion;
 use crate::error::Error;
 use crate::phase::{Phase, Stage, Step};
 
 impl Context<'_> {
-    /// The indexes that contain a column of the pass's start.
-    pub(crate) fn old_indexes(&self) -> impl Iterator<Item = &Index> {
-        self.table.indexes.iter().filter(|index| {
-            self.changes
-                .iter()
-                .any(|change| index.covers(change.from, self.table.dialect))
-                && !self.is_next_key(index)
-        })
-    }
-
-    // built on the old columns by a rollback, to be the primary key again
-    fn is_next_key(&self, index: &Index) -> bool {
-        let mut keys = self.table.indexes.iter().filter(|key| key.primary);
-        keys.any(|key| index.name == self.rules.copy_name(&key.name, true))
-    }
-
-    /// The index's column list with the new columns in the old ones' places.
-    pub(crate) fn index_on_new(&self, index: &Index) -> Index {
-        let mut copy = index.clone();
-        for change in self.changes {
-            let same = |name: &str| match self.table.dialect {
-                Dialect::Sqlite => name.eq_ignore_ascii_case(change.from),
-                Dialect::Postgres => name == change.from,
-            };
-            for key in copy.keys.iter_mut().filter(|key| same(&key.column)) {
-                key.column = change.to.to_owned();
-                if change.conversion != Conversion::Identity {
-                    key.typed = String::new();
-                }
-            }
-            for name in copy.included.iter_mut().filter(|name| same(name)) {
-                *name = change.to.to_owned();
-            }
-        }
-        copy
-    }
-
-    /// The index's column list with the old columns in the new ones' places; for conversions that keep order and operators.
-    pub(crate) fn index_on_old(&self, index: &Index) -> Index {
-        let mut copy = index.clone();
-        for change in self.changes {
-            let keys = copy.keys.iter_mut().map(|key| &mut key.column);
-            for name in keys
-                .chain(&mut copy.included)
-                .filter(|name| **name == change.to)
-            {
-                *name = change.from.to_owned();
-            }
-        }
-        copy
-    }
-
     /// The actions of a step from here.
     pub(crate) fn actions(&self, step: Step) -> Result<Vec<Action>, Error> {
         match step {
@@ -90,49 +37,10 @@ impl Context<'_> {
     fn backfill(&self) -> Result<Vec<Action>, Error> {
         let mut actions = vec![self.copy_rows(Step::Backfill, false)?];
         actions.extend(self.plain_copies(Step::Backfill));
-        actions.push(Action::new(
-            Step::Backfill,
-            "analyze",
-            Kind::Ddl,
-            self.rules.analyze_lock(),
-            vec![Work::Sql(format!("ANALYZE {}", self.table.sql()))],
-        ));
+        actions.extend(self.copy_statistics(Step::Backfill));
+        actions.push(self.analyze(Step::Backfill));
         actions.extend(self.rules.keys_of_new(self, Step::Backfill));
         Ok(actions)
-    }
-
-    /// Plain copies of all indexes with an old column that have none yet.
-    fn plain_copies(&self, step: Step) -> Vec<Action> {
-        self.old_indexes()
-            .filter_map(|index| {
-                let name = self.rules.copy_name(&index.name, false);
-                let mut copy = self.index_on_new(index);
-                copy.unique = false;
-                self.create_index(step, &copy, &name)
-            })
-            .collect()
-    }
-
-    /// The action that creates an index unless it is there.
-    pub(crate) fn create_index(&self, step: Step, index: &Index, name: &str) -> Option<Action> {
-        let found = self.table.index(name);
-        if found.is_some_and(|found| found.valid) {
-            return None;
-        }
-        let mut work = Vec::new();
-        if found.is_some() {
-            work.push(Work::Sql(self.rules.drop_index(self.table, name, true)));
-        }
-        work.push(Work::Sql(
-            self.rules.create_index(self.table, index, name, true),
-        ));
-        Some(Action::new(
-            step,
-            format!("create index {name}"),
-            self.rules.index_kind(),
-            self.rules.index_lock(),
-            work,
-        ))
     }
 
     fn copy_rows(&self, step: Step, reverse: bool) -> Result<Action, Error> {
@@ -317,7 +225,11 @@ impl Context<'_> {
             Phase::Original => Ok(vec![self.drop_new()]),
             Phase::Switched if self.old_incomplete => self.complete_old(),
             Phase::Switched => {
-                let publish = self.publish(step, Phase::Expanded, vec![]);
+                // what a `retire` has left that was not carried through
+                let (mut work, others) = self.rules.free_keys_of_new(self);
+                work.extend(sql(self.rules.free_new(self)));
+                let mut publish = self.publish(step, Phase::Expanded, work);
+                publish.others = others;
                 Ok(vec![publish, self.barrier(step, Phase::Expanded)?])
             }
             Phase::Retired => {
@@ -338,36 +250,6 @@ impl Context<'_> {
         }
     }
 
-    /// Drops the new columns after a rollback to the start.
-    pub(crate) fn drop_new(&self) -> Action {
-        let mut work: Vec<Work> = sql(self.rules.drop_mirror(self)).collect();
-        let (keys, others) = self.rules.drop_keys_of_new(self);
-        work.extend(keys);
-        for index in &self.table.indexes {
-            let on_new = |change: &Active| {
-                index.covers(change.to, self.table.dialect)
-                    && !index.covers(change.from, self.table.dialect)
-            };
-            if self.changes.iter().any(on_new) {
-                work.push(Work::Sql(self.rules.drop_index(
-                    self.table,
-                    &index.name,
-                    false,
-                )));
-            }
-        }
-        for change in self.changes {
-            if self.table.has(change.to) || self.stage.phase != Phase::Original {
-                work.push(Work::Sql(self.rules.drop_column(self.table, change.to)));
-            }
-        }
-        work.extend(sql(self.rules.drop_mirror_functions(self)));
-        let mut action = self.publish(Step::Rollback, Phase::Original, work);
-        action.name = "drop the new columns".to_owned();
-        action.others = others;
-        action
-    }
-
     /// From `Switched` with an incomplete old column to `Switched`.
     fn complete_old(&self) -> Result<Vec<Action>, Error> {
         let step = Step::Rollback;
@@ -375,7 +257,11 @@ impl Context<'_> {
         actions.extend(self.plain_copies(step));
         for saved in self.saved {
             let plain = self.rules.copy_name(&saved.name, false);
-            for (name, sql) in [(&saved.name, &saved.restore), (&plain, &saved.plain)] {
+            let mut indexes = vec![(&saved.name, &saved.restore)];
+            if !saved.copy.is_empty() {
+                indexes.push((&plain, &saved.plain));
+            }
+            for (name, sql) in indexes {
                 let found = self.table.index(name);
                 let create = format!("create index {name}");
                 // where a killed run put the old index back, its copy is planned already

@@ -1,9 +1,14 @@
 //! From definition, catalogue and phase to the list of actions: pure, so that it can be shown before it is run.
 
 pub(crate) mod actions;
+mod carry;
+mod copies;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
+
+#[cfg(feature = "postgres-backend")]
+pub(crate) use carry::remedy;
 
 use crate::backend::rules::Rules;
 use crate::catalogue::{Column, Source, Table};
@@ -81,6 +86,8 @@ pub(crate) enum Work {
     Define { column: String, edit: Definition },
     /// Remember an index that is about to be dropped.
     Save(SavedIndex),
+    /// Remember a CHECK constraint that is about to be dropped.
+    SaveCheck(SavedCheck),
     /// Forget them.
     ForgetSaved,
     /// Remember the old columns as they are.
@@ -108,7 +115,7 @@ pub(crate) enum Definition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedIndex {
     pub(crate) name: String,
-    /// The copy on the new column.
+    /// The copy on the new column; empty where there is to be none.
     pub(crate) copy: String,
     /// A constraint rather than an index: what follows its column list.
     pub(crate) constraint: Option<String>,
@@ -118,6 +125,20 @@ pub(crate) struct SavedIndex {
     pub(crate) renamed: String,
     /// Creates a plain copy on the new column.
     pub(crate) plain: String,
+    /// Statements that give the index of this name its comment and the like.
+    pub(crate) extras: String,
+}
+
+/// A CHECK constraint of the old column that `retire` dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SavedCheck {
+    pub(crate) name: String,
+    /// The copy on the new column; empty where there is to be none.
+    pub(crate) copy: String,
+    /// Statements that put it on the old column again, without a look at the rows.
+    pub(crate) restore: String,
+    /// All rows satisfied it.
+    pub(crate) validated: bool,
 }
 
 /// An old column as it was at `expand`.
@@ -187,6 +208,7 @@ pub(crate) struct Context<'a> {
     pub(crate) table: &'a Table,
     pub(crate) changes: &'a [Active],
     pub(crate) saved: &'a [SavedIndex],
+    pub(crate) saved_checks: &'a [SavedCheck],
     pub(crate) rules: &'static dyn Rules,
 }
 
@@ -347,6 +369,7 @@ impl Context<'_> {
                 parts.push(format!("({backward}) IS NOT TRUE"));
             }
         }
+        parts.extend(self.violations());
         Ok((!parts.is_empty()).then(|| parts.join(" OR ")))
     }
 }
@@ -384,6 +407,7 @@ impl Action {
                     );
                 }
                 Work::Save(_)
+                | Work::SaveCheck(_)
                 | Work::ForgetSaved
                 | Work::Freeze
                 | Work::MustBeEmpty

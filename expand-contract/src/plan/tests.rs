@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::backend::rules::rules;
-use crate::catalogue::{IndexKey, KeyColumn};
+use crate::catalogue::expr::{Expr, Tree};
+use crate::catalogue::{Check, IndexKey, KeyColumn, Statistics};
 use crate::definition::{Dialect, PerDialect, TableName};
 use crate::phase::rules::Standing;
 
@@ -24,6 +25,7 @@ static DEF: MigrationDef = MigrationDef {
             sqlite: None,
         },
         nullable: false,
+        carry: &[],
     }],
 };
 
@@ -40,6 +42,10 @@ fn column(name: &str) -> Column {
     }
 }
 
+fn over_email(text: &str) -> Expr {
+    Expr::cut(text, Tree::of_columns(&["email".to_owned()]))
+}
+
 fn table(dialect: Dialect) -> Table {
     let index = |name: &str, unique| crate::catalogue::Index {
         name: name.to_owned(),
@@ -50,12 +56,36 @@ fn table(dialect: Dialect) -> Table {
         method: String::new(),
         keys: vec![IndexKey {
             column: "email".to_owned(),
+            expression: None,
             typed: String::new(),
             order: " DESC".to_owned(),
         }],
         included: Vec::new(),
-        suffix: String::new(),
+        nulls_not_distinct: false,
+        storage: String::new(),
+        condition: Some(over_email("(email <> ''::text)")),
+        given: None,
+        create_sql: String::new(),
+        extras: Vec::new(),
+        replica_identity: unique,
         problem: None,
+    };
+    let postgres = dialect == Dialect::Postgres;
+    let check = Check {
+        name: "filled".to_owned(),
+        condition: over_email("(email <> ''::text)"),
+        validated: true,
+        enforced: true,
+        suffix: String::new(),
+        comment: Some("not empty".to_owned()),
+    };
+    let statistics = Statistics {
+        name: "both".to_owned(),
+        schema: String::new(),
+        kinds: " (mcv)".to_owned(),
+        on: over_email("id, email"),
+        expressions: false,
+        extras: Vec::new(),
     };
     Table {
         dialect,
@@ -72,6 +102,8 @@ fn table(dialect: Dialect) -> Table {
         }],
         indexes: vec![index("plain", false), index("unique", true)],
         foreign_keys: Vec::new(),
+        checks: postgres.then_some(check).into_iter().collect(),
+        statistics: postgres.then_some(statistics).into_iter().collect(),
         estimate: None,
         create_sql: "CREATE TABLE t (id, email text NOT NULL DEFAULT 'x')".to_owned(),
     }
@@ -80,13 +112,18 @@ fn table(dialect: Dialect) -> Table {
 fn planned(dialect: Dialect, phase: Phase, step: Step) -> Vec<Action> {
     planned_in(
         &table(dialect),
-        &[],
+        (&[], &[]),
         Standing::of(phase, false, false),
         step,
     )
 }
 
-fn planned_in(table: &Table, saved: &[SavedIndex], standing: Standing, step: Step) -> Vec<Action> {
+fn planned_in(
+    table: &Table,
+    (saved, saved_checks): (&[SavedIndex], &[SavedCheck]),
+    standing: Standing,
+    step: Step,
+) -> Vec<Action> {
     let changes: Vec<Active> = moving(&DEF, Pass::First)
         .map(|(index, def, from, to)| Active {
             index,
@@ -105,6 +142,7 @@ fn planned_in(table: &Table, saved: &[SavedIndex], standing: Standing, step: Ste
         table,
         changes: &changes,
         saved,
+        saved_checks,
         rules: rules(table.dialect).expect("both features are on"),
     };
     cx.actions(step).expect("a plan can be made")

@@ -230,6 +230,7 @@ pub(super) fn work(
         Work::Sql(sql) | Work::Locking(sql) => s.batch(sql).during(sql.clone()),
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
+        Work::SaveCheck(check) => ledger.save_check(s, check),
         Work::ForgetSaved => ledger.forget_saved(s),
         // done when the lock was had
         Work::EmptyQueue => Ok(()),

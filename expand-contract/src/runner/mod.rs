@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
-use crate::plan::{moving, Action, Active, Context, Frozen, Kind, SavedIndex};
+use crate::plan::{moving, Action, Active, Context, Frozen, Kind, SavedCheck, SavedIndex};
 
 /// What a run works with.
 pub(crate) struct Runner<'r> {
@@ -54,6 +54,7 @@ pub(crate) struct Facts {
     pub(crate) table: Table,
     pub(crate) changes: Vec<Active>,
     pub(crate) saved: Vec<SavedIndex>,
+    pub(crate) saved_checks: Vec<SavedCheck>,
 }
 
 impl<'r> Runner<'r> {
@@ -87,13 +88,14 @@ impl<'r> Runner<'r> {
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
         })?;
-        let (mut frozen, mut saved) = (Vec::new(), Vec::new());
+        let (mut frozen, mut saved, mut saved_checks) = Default::default();
         if position.row.is_some() {
             // before a pass is expanded, the live column is the truth
             if position.stage.phase != Phase::Original {
                 frozen = self.ledger.frozen(self.s)?;
             }
             saved = self.ledger.saved(self.s)?;
+            saved_checks = self.ledger.saved_checks(self.s)?;
         }
         let mut changes = Vec::new();
         if position.stage.phase != Phase::Contracted {
@@ -125,6 +127,7 @@ impl<'r> Runner<'r> {
             table,
             changes,
             saved,
+            saved_checks,
         })
     }
 
@@ -136,6 +139,7 @@ impl<'r> Runner<'r> {
             table: &facts.table,
             changes: &facts.changes,
             saved: &facts.saved,
+            saved_checks: &facts.saved_checks,
             rules: self.rules,
         }
     }

@@ -33,6 +33,10 @@ impl Runner<'_> {
         for change in &facts.changes {
             self.names(facts, change)?;
         }
+        if facts.position.stage.pass == Pass::First {
+            let cx = self.context(facts);
+            refuse(table, cx.unknown_names())?;
+        }
         self.obstacles(facts)?;
         let cx = self.context(facts);
         for change in &facts.changes {
@@ -66,32 +70,30 @@ impl Runner<'_> {
     /// Refuses a table on whose old columns there is something that cannot be carried.
     pub(super) fn obstacles(&mut self, facts: &Facts) -> Result<(), Error> {
         let table = &facts.table;
-        let columns: Vec<(&str, bool)> = facts
-            .changes
-            .iter()
-            .map(|change| (change.from, change.conversion != Conversion::Identity))
-            .collect();
-        let mut obstacles = self.driver.obstacles(self.s, table, &columns)?;
         let cx = self.context(facts);
+        let mut obstacles = self.driver.obstacles(self.s, &cx)?;
         obstacles.extend(self.driver.key_obstacles(self.s, &cx)?);
+        obstacles.extend(cx.untranslatable());
+        obstacles.extend(cx.differing());
+        if facts.position.stage.phase == Phase::Retired {
+            // new's are in force, and these came later
+            let late = cx.old_checks().filter_map(|check| {
+                let kind = "CHECK constraint that came after `retire`";
+                Some(Obstacle::new(cx.changes.first()?.from, kind, &check.name))
+            });
+            obstacles.extend(late);
+        }
         for change in facts.changes.iter().filter(|change| !change.def.lossless) {
             // two old values may become one
-            let unique = table.indexes.iter().filter(|index| {
-                index.unique && index.problem.is_none() && index.covers(change.from, table.dialect)
+            let unique = cx.carried_indexes().filter(|index| {
+                index.unique && index.problem.is_none() && index.has_key(change.from, table.dialect)
             });
-            obstacles.extend(unique.map(|index| Obstacle {
-                column: change.from.to_owned(),
-                kind: "unique index under a conversion that is not lossless".to_owned(),
-                name: index.name.clone(),
+            obstacles.extend(unique.map(|index| {
+                let kind = "unique index under a conversion that is not lossless";
+                Obstacle::new(change.from, kind, &index.name)
             }));
         }
-        if obstacles.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Obstacles {
-            table: table.name.to_string(),
-            obstacles,
-        })
+        refuse(table, obstacles)
     }
 
     fn names(&mut self, facts: &Facts, change: &Active) -> Result<(), Error> {
@@ -131,11 +133,11 @@ impl Runner<'_> {
         if change.frozen.default.is_some() && change.conversion == Conversion::Rust {
             return Err(Error::Obstacles {
                 table: table.name.to_string(),
-                obstacles: vec![Obstacle {
-                    column: change.from.to_owned(),
-                    kind: "default that only Rust can convert".to_owned(),
-                    name: change.frozen.default.clone().unwrap_or_default(),
-                }],
+                obstacles: vec![Obstacle::new(
+                    change.from,
+                    "default that only Rust can convert",
+                    change.frozen.default.as_deref().unwrap_or_default(),
+                )],
             });
         }
         let quote = |name: &str| table.dialect.quote(name);
@@ -208,4 +210,14 @@ impl Runner<'_> {
             s.rows(sql, &[]).during("trying a conversion")
         })
     }
+}
+
+fn refuse(table: &Table, obstacles: Vec<Obstacle>) -> Result<(), Error> {
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Obstacles {
+        table: table.name.to_string(),
+        obstacles,
+    })
 }

@@ -54,6 +54,7 @@ pub const fn widened(column: &'static str, via: &'static str) -> ChangeDef {
         monotonic: true,
         new_type: both("bigint"),
         nullable: false,
+        carry: &[],
     }
 }
 

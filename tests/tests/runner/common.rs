@@ -111,6 +111,7 @@ pub const fn rename(old: &'static str, new: &'static str) -> ChangeDef {
         monotonic: true,
         new_type: NO_TYPE,
         nullable: false,
+        carry: &[],
     }
 }
 
@@ -231,6 +232,7 @@ pub const SHA: ChangeDef = ChangeDef {
         sqlite: Some("BLOB"),
     },
     nullable: false,
+    carry: &[],
 };
 migration!(Versions, versions::table, "versions-sha", [SHA]);
 // the same id under another definition
@@ -264,6 +266,7 @@ pub const BALANCE: ChangeDef = ChangeDef {
     monotonic: true,
     new_type: both("bigint"),
     nullable: false,
+    carry: &[],
 };
 migration!(Accounts, accounts::table, "accounts-balance", [BALANCE]);
 
@@ -304,6 +307,7 @@ migration!(
         monotonic: false,
         new_type: both("bigint"),
         nullable: true,
+        carry: &[],
     }]
 );
 
@@ -324,6 +328,7 @@ impl Migrate for Prices {
                 monotonic: false,
                 new_type: both("bigint"),
                 nullable: true,
+                carry: &[],
             }],
         };
         static CELL: PhaseCell = PhaseCell::new(&DEF);

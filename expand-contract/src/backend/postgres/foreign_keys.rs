@@ -265,6 +265,16 @@ pub(super) fn dropped(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
     (work, tables)
 }
 
+/// Before the unique indexes of the new columns are dropped: the keys that enter these.
+pub(super) fn freed(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+    let (mut work, mut tables) = (Vec::new(), Vec::new());
+    for key in keys(cx, To::Old, Way::In).filter(|key| way(cx, key, To::New).is_none()) {
+        work.push(Work::Locking(drop_sql(key, &key.name)));
+        tables.extend(others(cx, key));
+    }
+    (work, tables)
+}
+
 /// The old columns are complete again and have their unique indexes: they get the keys back.
 pub(super) fn restored(cx: &Context<'_>, step: Step) -> Vec<Action> {
     let copy = |key: &&ForeignKey| {
@@ -318,33 +328,17 @@ pub(super) fn restored_replaced(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
 }
 
 /// An empty table: all keys go, and come back on the columns as they are to be.
-pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>, Vec<Other>) {
-    let (mut before, mut after, mut tables) = (Vec::new(), Vec::new(), Vec::new());
+pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
     for key in &cx.table.foreign_keys {
-        if way(cx, key, To::New).is_none() {
-            continue;
+        if way(cx, key, To::New).is_some() {
+            let last = moved(cx, key, To::New);
+            before.push(Work::Locking(drop_sql(key, &key.name)));
+            after.push(Work::Locking(add_sql(&last, &key.name, key.validated)));
+            after.extend(comment_sql(key, &key.name).map(Work::Sql));
         }
-        let mut last = key.clone();
-        let rename = |names: &mut Vec<String>| {
-            for change in cx.changes {
-                for name in names.iter_mut().filter(|name| *name == change.from) {
-                    *name = change.def.new.to_owned();
-                }
-            }
-        };
-        if key.from.id == cx.table.id {
-            rename(&mut last.from.columns);
-            rename(&mut last.set);
-        }
-        if key.to.id == cx.table.id {
-            rename(&mut last.to.columns);
-        }
-        before.push(Work::Locking(drop_sql(key, &key.name)));
-        after.push(Work::Locking(add_sql(&last, &key.name, key.validated)));
-        after.extend(comment_sql(key, &key.name).map(Work::Sql));
-        tables.extend(others(cx, key));
     }
-    (before, after, tables)
+    (before, after)
 }
 
 /// The referencing columns that keep a narrower type: they are no part of the migration.

@@ -284,11 +284,7 @@ pub(super) fn obstacles(cx: &Context<'_>, change: &Active) -> Vec<Obstacle> {
     } else {
         return Vec::new();
     };
-    vec![Obstacle {
-        column: change.from.to_owned(),
-        kind: kind.to_owned(),
-        name: sequence.name.name,
-    }]
+    vec![Obstacle::new(change.from, kind, &sequence.name.name)]
 }
 
 /// Why the old column cannot take its sequence back, if so: it has given out what only the new one can hold.

@@ -82,13 +82,8 @@ impl Driver for Server {
         catalogue::table(s, name)
     }
 
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
     }
 
     fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {

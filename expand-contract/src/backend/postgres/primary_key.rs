@@ -4,7 +4,7 @@
 //! new ones get a unique index with `retire`, and behind the barrier, when nobody names the old ones any more and no
 //! foreign key depends on their index, one short transaction makes that index the primary key.
 
-use super::rules::Postgres;
+use super::rules::{indexes, Postgres};
 use crate::backend::rules::Rules;
 use crate::catalogue::Index;
 use crate::definition::Dialect;
@@ -44,6 +44,8 @@ pub(super) fn add(cx: &Context<'_>, key: &Index, index: &str) -> Work {
 pub(super) fn replaced(cx: &Context<'_>, step: Step) -> Vec<Action> {
     let one = |key: &Index| {
         let mut work = replace(cx, key, &Postgres.copy_name(&key.name, true)).to_vec();
+        // comment and the like went with the old one
+        work.extend(indexes::extras(cx, key).into_iter().map(Work::Sql));
         let columns = cx.changes.iter().map(|change| change.from);
         work.extend(columns.filter(|column| has(cx, column)).map(|column| {
             Work::Sql(format!(
@@ -82,6 +84,10 @@ pub(super) fn restored(cx: &Context<'_>, step: Step) -> Vec<Action> {
 /// In the transaction that completes the old columns, which are NOT NULL by then.
 pub(super) fn restored_replaced(cx: &Context<'_>) -> Vec<Work> {
     on_new(cx)
-        .flat_map(|key| replace(cx, key, &Postgres.copy_name(&key.name, true)))
+        .flat_map(|key| {
+            let mut work = replace(cx, key, &Postgres.copy_name(&key.name, true)).to_vec();
+            work.extend(indexes::extras(cx, key).into_iter().map(Work::Sql));
+            work
+        })
         .collect()
 }

@@ -7,6 +7,7 @@ use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{Column, Index, IndexKey, KeyColumn, Table};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
+use crate::plan::Context;
 
 fn quote(name: &str) -> String {
     Dialect::Sqlite.quote(name)
@@ -104,6 +105,8 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         cursor,
         indexes: indexes(s, &name.name)?,
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        statistics: Vec::new(),
         estimate: None,
         create_sql,
     }))
@@ -176,6 +179,7 @@ fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
             let collation = word(&mut row, 3);
             keys.push(IndexKey {
                 column,
+                expression: None,
                 typed: format!(" COLLATE {}", quote(&collation)),
                 order: order.to_owned(),
             });
@@ -196,19 +200,22 @@ fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
             method: String::new(),
             keys,
             included: Vec::new(),
+            nulls_not_distinct: false,
+            storage: String::new(),
+            condition: None,
+            given: None,
             // what an expression or a condition mentions is looked up in the text
-            suffix: text,
+            create_sql: text,
+            extras: Vec::new(),
+            replica_identity: false,
             problem: problem.map(str::to_owned),
         });
     }
     Ok(out)
 }
 
-pub(super) fn obstacles(
-    s: &mut dyn Session,
-    table: &Table,
-    columns: &[(&str, bool)],
-) -> Result<Vec<Obstacle>, Error> {
+pub(super) fn obstacles(s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+    let table = cx.table;
     let length = PREFIX.len();
     let sql = format!(
         "SELECT type, name, sql FROM sqlite_master \
@@ -222,13 +229,10 @@ pub(super) fn obstacles(
         what: format!("the definition of {}: {}", table.name, why.0),
     })?;
     let mut out = Vec::new();
-    for (column, _retype) in columns {
+    for change in cx.changes {
+        let column = change.from;
         let mut add = |kind: &str, name: &str| {
-            let obstacle = Obstacle {
-                column: (*column).to_owned(),
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-            };
+            let obstacle = Obstacle::new(column, kind, name);
             if !out.contains(&obstacle) {
                 out.push(obstacle);
             }
@@ -238,7 +242,7 @@ pub(super) fn obstacles(
             let in_text = matches!(
                 index.problem.as_deref(),
                 Some("expression index" | "partial index")
-            ) && mentions(&index.suffix, column);
+            ) && mentions(&index.create_sql, column);
             if let (true, Some(problem)) = (covered || in_text, &index.problem) {
                 add(problem, &index.name);
             }

@@ -19,7 +19,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Definition, Work};
+use crate::plan::{Context, Definition, Work};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
@@ -84,13 +84,8 @@ impl Driver for File {
         catalogue::table(s, name)
     }
 
-    fn obstacles(
-        &self,
-        s: &mut dyn Session,
-        table: &Table,
-        columns: &[(&str, bool)],
-    ) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, table, columns)
+    fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::obstacles(s, cx)
     }
 
     fn notices(

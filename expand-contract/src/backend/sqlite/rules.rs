@@ -27,7 +27,7 @@ impl Sqlite {
                 copy: self.copy_name(&index.name, true),
                 constraint: None,
                 // word for word as it was
-                restore: index.suffix.clone(),
+                restore: index.create_sql.clone(),
                 renamed: self.create_index(cx.table, &on_new, &index.name, true),
                 plain: self.create_index(
                     cx.table,
@@ -35,6 +35,7 @@ impl Sqlite {
                     &self.copy_name(&index.name, false),
                     true,
                 ),
+                extras: String::new(),
             };
             Action::new(
                 step,

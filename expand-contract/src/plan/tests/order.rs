@@ -6,10 +6,10 @@ use super::*;
 use crate::phase::rules::{Condition, Converter, Ddl, Move, Rules, MOVES};
 
 /// The table of the tests as a migration finds it where it stands.
-fn table_in(dialect: Dialect, standing: Standing) -> (Table, Vec<SavedIndex>) {
+fn table_in(dialect: Dialect, standing: Standing) -> (Table, Vec<SavedIndex>, Vec<SavedCheck>) {
     let mut table = table(dialect);
     let rules = rules(dialect).expect("both features are on");
-    let mut saved = Vec::new();
+    let (mut saved, mut saved_checks) = (Vec::new(), Vec::new());
     if standing.has(Side::New) {
         let mut new = column("mail");
         (new.not_null, new.default) = (false, None);
@@ -25,15 +25,31 @@ fn table_in(dialect: Dialect, standing: Standing) -> (Table, Vec<SavedIndex>) {
             restore: "CREATE UNIQUE INDEX \"unique\" ON \"t\" (\"email\")".to_owned(),
             renamed: "CREATE UNIQUE INDEX \"unique\" ON \"t\" (\"mail\")".to_owned(),
             plain: "CREATE INDEX \"plain copy\" ON \"t\" (\"mail\")".to_owned(),
+            extras: String::new(),
         });
+        if let Some(mut check) = table.checks.pop() {
+            let copy = rules.copy_name(&check.name, false);
+            saved_checks.push(SavedCheck {
+                name: check.name,
+                copy: copy.clone(),
+                restore:
+                    "ALTER TABLE \"t\" ADD CONSTRAINT \"filled\" CHECK (email <> '') NOT VALID"
+                        .to_owned(),
+                validated: true,
+            });
+            check.name = copy;
+            check.condition = check.condition.with_names(&|_| "mail".to_owned());
+            table.checks.push(check);
+        }
         copy.name = rules.copy_name(&copy.name, true);
         copy.keys[0].column = "mail".to_owned();
+        copy.condition = None;
         table.indexes.push(copy);
         for column in &mut table.columns {
             column.not_null = column.name == "mail";
         }
     }
-    (table, saved)
+    (table, saved, saved_checks)
 }
 
 /// What the action does to the schema, in the words of the rules.
@@ -45,6 +61,7 @@ fn kinds(action: &Action, from: Standing) -> BTreeSet<Ddl> {
             Work::Sql(sql) => out.extend(kind(sql, &all, from, action)),
             Work::Define { column, edit } => out.extend(defined(column, edit, from)),
             Work::Save(_)
+            | Work::SaveCheck(_)
             | Work::ForgetSaved
             | Work::Freeze
             | Work::MustBeEmpty
@@ -81,8 +98,21 @@ fn kind(sql: &str, all: &str, from: Standing, action: &Action) -> Vec<Ddl> {
         }
     } else if has("RENAME") {
         Ddl::TakeNames
+    } else if has("STATISTICS") {
+        // statistics are in nobody's way
+        match has("DROP") {
+            true if from == Standing::NewLeft => Ddl::DropNew,
+            true => Ddl::TakeNames,
+            false => Ddl::PlainIndexes,
+        }
     } else if has("NOT NULL") || has("CONSTRAINT") {
-        match (has("DROP NOT NULL"), old) {
+        // a CHECK goes by name; what stands in for NOT NULL goes where that is set
+        let check = rules(Dialect::Postgres)
+            .expect("it is on")
+            .copy_name("filled", false);
+        let drops_new = has("DROP NOT NULL") && !old || has("DROP CONSTRAINT") && has(&check);
+        let drops_old = has("DROP NOT NULL") && old || has("DROP CONSTRAINT IF EXISTS \"filled\"");
+        match (drops_new || drops_old, drops_old) {
             (true, true) => Ddl::FreeOld,
             (true, false) => Ddl::FreeNew,
             (false, _) if back => Ddl::RequireOld,
@@ -93,6 +123,12 @@ fn kind(sql: &str, all: &str, from: Standing, action: &Action) -> Vec<Ddl> {
             Ddl::DefaultToOld
         } else {
             Ddl::DefaultToNew
+        }
+    } else if has("REPLICA IDENTITY") {
+        // it moves with the unique index
+        match back {
+            true => Ddl::UniqueOld,
+            false => Ddl::UniqueNew,
         }
     } else if has("INDEX") {
         match from {
@@ -153,8 +189,8 @@ fn line(step: Step, from: Standing) -> Option<&'static Move> {
 
 /// Walks a plan along the table.
 fn obeys(dialect: Dialect, step: Step, from: Standing) {
-    let (table, saved) = table_in(dialect, from);
-    let plan = planned_in(&table, &saved, from, step);
+    let (table, saved, checks) = table_in(dialect, from);
+    let plan = planned_in(&table, (&saved, &checks), from, step);
     let (mut at, mut published) = (from, None::<&Move>);
     let (mut settled, mut brought) = (true, BTreeSet::new());
     let mut done = BTreeSet::new();

@@ -16,11 +16,7 @@ pub(in crate::backend::postgres) fn key_obstacles(
     let mut out = Vec::new();
     for change in cx.changes {
         let mut add = |kind: &str, name: &str| {
-            out.push(Obstacle {
-                column: change.from.to_owned(),
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-            });
+            out.push(Obstacle::new(change.from, kind, name));
         };
         for index in cx.table.indexes.iter().filter(|index| index.primary) {
             let covers = index.covers(change.from, cx.table.dialect);

@@ -1,0 +1,154 @@
+//! Indexes and the constraints that are made of them.
+
+use super::{quote, schema, Postgres};
+use crate::backend::rules::Rules;
+use crate::catalogue::{Index, IndexKey, Table};
+use crate::definition::Dialect;
+use crate::phase::Step;
+use crate::plan::{Action, Context, Kind, SavedIndex, Work};
+
+pub(super) fn create(table: &Table, index: &Index, name: &str, live: bool) -> String {
+    format!(
+        "CREATE {}INDEX {}{} ON {} {}",
+        if index.unique { "UNIQUE " } else { "" },
+        if live { "CONCURRENTLY " } else { "" },
+        quote(name),
+        table.sql(),
+        index.given.clone().unwrap_or_else(|| tail(index)),
+    )
+}
+
+fn tail(index: &Index) -> String {
+    let key = |key: &IndexKey| {
+        let what = match &key.expression {
+            Some(expression) => expression.sql(Dialect::Postgres),
+            None => quote(&key.column),
+        };
+        format!("{what}{}{}", key.typed, key.order)
+    };
+    let keys: Vec<String> = index.keys.iter().map(key).collect();
+    let mut sql = format!("{}({})", index.method, keys.join(", "));
+    if !index.included.is_empty() {
+        let names: Vec<String> = index.included.iter().map(|name| quote(name)).collect();
+        sql.push_str(&format!(" INCLUDE ({})", names.join(", ")));
+    }
+    // the clause is for unique indexes only
+    if index.unique && index.nulls_not_distinct {
+        sql.push_str(" NULLS NOT DISTINCT");
+    }
+    sql.push_str(&index.storage);
+    if let Some(condition) = &index.condition {
+        sql.push_str(&format!(" WHERE {}", condition.sql(Dialect::Postgres)));
+    }
+    sql
+}
+
+pub(super) fn attach(table: &Table, name: &str, constraint: &str) -> Work {
+    let name = quote(name);
+    Work::Sql(format!(
+        "ALTER TABLE {} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{constraint}",
+        table.sql()
+    ))
+}
+
+/// Removes it with the constraint that it is part of.
+pub(super) fn drop(table: &Table, index: &Index) -> Work {
+    Work::Sql(match index.constraint {
+        Some(_) => format!(
+            "ALTER TABLE {} DROP CONSTRAINT {}",
+            table.sql(),
+            quote(&index.name)
+        ),
+        None => Postgres.drop_index(table, &index.name, false),
+    })
+}
+
+pub(super) fn replica_identity(table: &Table, name: &str) -> String {
+    format!(
+        "ALTER TABLE {} REPLICA IDENTITY USING INDEX {}",
+        table.sql(),
+        quote(name)
+    )
+}
+
+/// Comment, statistics targets, `CLUSTER ON`, replica identity: for the index of that name, whichever column it is on.
+pub(in crate::backend::postgres) fn extras(cx: &Context<'_>, index: &Index) -> Vec<String> {
+    let name = quote(&index.name);
+    let mut out: Vec<String> = index.extras.iter().map(|extra| extra.sql(&name)).collect();
+    // `retire` has moved it by the time
+    let copy = cx.rules.copy_name(&index.name, true);
+    let moved = cx.table.index(&copy).is_some_and(|i| i.replica_identity);
+    if index.replica_identity || moved {
+        out.push(replica_identity(cx.table, &index.name));
+    }
+    out
+}
+
+/// Old's unique indexes go as soon as no code writes old: stale values would collide.
+pub(super) fn drop_old_unique(cx: &Context<'_>, step: Step) -> Vec<Action> {
+    let one = |index: &Index| {
+        let on_new = cx.index_on_new(index);
+        let mut plain = on_new.clone();
+        plain.unique = false;
+        plain.constraint = None;
+        let saved = SavedIndex {
+            name: index.name.clone(),
+            copy: match cx.is_left(&index.name) {
+                true => String::new(),
+                false => cx.rules.copy_name(&index.name, true),
+            },
+            constraint: index.constraint.clone(),
+            restore: create(cx.table, index, &index.name, true),
+            renamed: create(cx.table, &on_new, &index.name, false),
+            plain: create(
+                cx.table,
+                &plain,
+                &cx.rules.copy_name(&index.name, false),
+                true,
+            ),
+            extras: extras(cx, index).join(";\n"),
+        };
+        Action::new(
+            step,
+            format!("drop unique index {}", index.name),
+            Kind::Ddl,
+            "ACCESS EXCLUSIVE",
+            vec![Work::Save(saved), drop(cx.table, index)],
+        )
+    };
+    let plain = |index: &&Index| index.unique && !index.primary;
+    cx.old_indexes().filter(plain).map(one).collect()
+}
+
+/// Old's indexes go, and the copies take their names.
+pub(super) fn take_names(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
+    let (table, schema) = (cx.table.sql(), schema(cx.table));
+    let (mut drops, mut renames) = (Vec::new(), Vec::new());
+    let rename = |name: &str, copy: &str, constraint: bool| {
+        let (name, copy) = (quote(name), quote(copy));
+        Work::Sql(if constraint {
+            format!("ALTER TABLE {table} RENAME CONSTRAINT {copy} TO {name}")
+        } else {
+            format!("ALTER INDEX {schema}{copy} RENAME TO {name}")
+        })
+    };
+    for index in cx.old_indexes().filter(|index| !index.primary) {
+        // behind the actions before, the unique ones are gone already
+        if !index.unique {
+            drops.push(drop(cx.table, index));
+        }
+        if cx.is_left(&index.name) {
+            continue;
+        }
+        let copy = cx.rules.copy_name(&index.name, index.unique);
+        renames.push(rename(&index.name, &copy, index.constraint.is_some()));
+        renames.extend(extras(cx, index).into_iter().map(Work::Sql));
+    }
+    for saved in cx.saved.iter().filter(|saved| !saved.copy.is_empty()) {
+        renames.push(rename(&saved.name, &saved.copy, saved.constraint.is_some()));
+        if !saved.extras.is_empty() {
+            renames.push(Work::Sql(saved.extras.clone()));
+        }
+    }
+    (drops, renames)
+}
