@@ -6,7 +6,9 @@
 #[path = "../runner/common.rs"]
 mod common;
 mod inbound;
+mod locks;
 mod obstacles;
 mod outbound;
+mod primary_key;
 mod sequences;
 mod support;

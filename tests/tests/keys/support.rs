@@ -6,7 +6,7 @@ use crate::common::*;
 use diesel::PgConnection;
 use expand_contract::definition::{ChangeDef, Conversion, Part, SqlExpr};
 use expand_contract::phase::{Phase, Step};
-use expand_contract::{Error, MigrateOn, Moment};
+use expand_contract::{Error, MigrateOn, Moment, Options};
 
 diesel::table! {
     parents (id) {
@@ -101,6 +101,18 @@ migration!(
     [rename("id", "uid")]
 );
 
+migration!(
+    TicketWide,
+    tickets::table,
+    "tickets-wide",
+    [ChangeDef {
+        old: "id",
+        via: None,
+        new: "uid",
+        ..widened("id", "unused")
+    }]
+);
+
 /// Columns, constraints, indexes and sequences of all tables but the ledger's, a line each.
 pub fn catalogue(conn: &mut PgConnection) -> String {
     let sql = "SELECT string_agg(line, E'\n' ORDER BY line) FROM ( \
@@ -152,6 +164,15 @@ pub fn same(expected: &str, found: &str) {
 /// Runs `M` to its end, calling `live` in every phase, and gives the catalogue before and after.
 pub fn through<M: MigrateOn<PgConnection>>(
     conn: &mut PgConnection,
+    live: impl FnMut(&mut PgConnection, Step),
+) -> (String, String) {
+    through_with::<M>(conn, fast, live)
+}
+
+/// The same with other options.
+pub fn through_with<M: MigrateOn<PgConnection>>(
+    conn: &mut PgConnection,
+    options: impl Fn() -> Options,
     mut live: impl FnMut(&mut PgConnection, Step),
 ) -> (String, String) {
     let before = catalogue(conn);
@@ -161,7 +182,7 @@ pub fn through<M: MigrateOn<PgConnection>>(
                 continue;
             }
             M::migration()
-                .options(fast())
+                .options(options())
                 .advance_to(conn, step)
                 .unwrap();
             live(conn, step);
@@ -172,31 +193,57 @@ pub fn through<M: MigrateOn<PgConnection>>(
     }
 }
 
-/// Rolls `M` back from every phase, with the steps before killed at each of their actions, and finds the table as it was.
+/// Rolls `M` back from every phase, from every action of `retire`, and with every action of the rollback from `Retired` the
+/// last of its run, and finds the catalogue as it was.
 pub fn and_back<M: MigrateOn<PgConnection>>(db: &Postgres, live: impl Fn(&mut PgConnection)) {
-    let mut steps = vec![Step::Expand, Step::Backfill, Step::Switch, Step::Retire];
-    while let Some(last) = steps.pop() {
-        let mut stop = 0;
-        loop {
-            let copy = db.copy();
-            let conn = &mut copy.connect();
-            let before = catalogue(conn);
-            let stopped = stop_at::<M>(conn, last, stop);
+    let back = |conn: &mut PgConnection, before: &str| {
+        live(conn);
+        let mut migration = M::migration().options(fast());
+        // the last rollback drops what an earlier one has left
+        while migration.status(conn).unwrap().stage.phase != Phase::Original {
+            migration.rollback(conn).unwrap();
             live(conn);
-            let mut migration = M::migration().options(fast());
-            while migration.status(conn).unwrap().stage.phase != Phase::Original {
-                migration.rollback(conn).unwrap();
-                live(conn);
-            }
-            // a rollback that stopped halfway leaves the last of it to the next step
-            if migration.status(conn).unwrap().stage.phase == Phase::Original {
-                migration.rollback(conn).ok();
-            }
-            same(&before, &catalogue(conn));
-            if !stopped {
-                break;
-            }
-            stop += 1;
+        }
+        migration.rollback(conn).ok();
+        same(before, &catalogue(conn));
+    };
+    for last in [Step::Expand, Step::Backfill, Step::Switch] {
+        let copy = db.copy();
+        let conn = &mut copy.connect();
+        let before = catalogue(conn);
+        M::migration()
+            .options(fast())
+            .advance_to(conn, last)
+            .unwrap();
+        back(conn, &before);
+    }
+    for stop in 0.. {
+        let copy = db.copy();
+        let conn = &mut copy.connect();
+        let before = catalogue(conn);
+        let stopped = stop_at::<M>(conn, Step::Retire, stop);
+        back(conn, &before);
+        if !stopped {
+            break;
+        }
+    }
+    let retired = db.copy();
+    let before = {
+        let conn = &mut retired.connect();
+        let before = catalogue(conn);
+        M::migration()
+            .options(fast())
+            .advance_to(conn, Step::Retire)
+            .unwrap();
+        before
+    };
+    for stop in 0.. {
+        let copy = retired.copy();
+        let conn = &mut copy.connect();
+        let stopped = stop_at::<M>(conn, Step::Rollback, stop);
+        back(conn, &before);
+        if !stopped {
+            break;
         }
     }
 }

@@ -58,7 +58,10 @@ fn problem(change: &Active, key: &ForeignKey, cx: &Context<'_>) -> Option<&'stat
             if !cast || !change.def.lossless {
                 // the other table's values do not change with this one's
                 Some("foreign key over a conversion that is no lossless cast")
-            } else if key.actions.contains("MATCH FULL") && key.from.columns.len() > 1 {
+            } else if key.leaves(cx.table, change.from)
+                && key.actions.contains("MATCH FULL")
+                && key.from.columns.len() > 1
+            {
                 // a value that only one of the two columns can hold leaves the other one NULL
                 Some("foreign key of several columns with MATCH FULL over a conversion")
             } else {
