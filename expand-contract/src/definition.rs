@@ -173,7 +173,7 @@ pub struct Carry {
     pub name: &'static str,
     /// What it is on the new column: the condition of a CHECK, of an index what follows the table's name, of statistics the
     /// list in parentheses. None: the new column does not get it.
-    pub sql: Option<PerDialect>,
+    pub sql: Option<SqlExpr>,
 }
 
 /// How values go from the old column to the new one and back.

@@ -1,10 +1,16 @@
 //! What can go wrong in a step, and what to do next.
 
+mod interruption;
+
 use std::fmt;
+use std::time::Duration;
 
 use crate::definition::Dialect;
 use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
+use crate::waiting::Blocker;
+
+pub use interruption::Interruption;
 
 /// Something on the old column that this release cannot carry over to the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +85,16 @@ pub enum Error {
     InsideTransaction {
         /// The step or function.
         what: String,
+    },
+    /// What was asked for takes more than one connection, and there is no way to another.
+    #[error(
+        "{what} need connections of their own: give the migration a way to open them by `connect_with`, or {instead}"
+    )]
+    NoConnections {
+        /// Who needs them.
+        what: String,
+        /// What would do without.
+        instead: &'static str,
     },
     /// The table does not exist (or not on the search path).
     #[error("table {table} does not exist: create it first, or check `search_path` and the schema in schema.rs")]
@@ -310,7 +326,10 @@ pub enum Error {
         rows: Vec<PoisonRow>,
     },
     /// A lock could not be had within the limits. Nothing was changed by the action.
-    #[error("{action}: no lock on {what} after {attempts} attempts; in the way: {blockers}; end them or run the step again later")]
+    #[error(
+        "{action}: no lock on {what} in {attempts} attempts within {} s; in the way: {}; end them or run the step again later",
+        .waited.as_secs(), in_the_way(.blockers)
+    )]
     Locked {
         /// The action.
         action: String,
@@ -318,8 +337,21 @@ pub enum Error {
         what: String,
         /// How often it was tried.
         attempts: u32,
-        /// Who holds the lock, as far as the role may see.
-        blockers: String,
+        /// For how long.
+        waited: Duration,
+        /// Who was in the way after the last attempt, as far as the role may see.
+        blockers: Vec<Blocker>,
+    },
+    /// The action needs one server process for as long as it takes, and the connection has another one in each transaction.
+    /// Nothing was changed by the action.
+    #[error(
+        "{action} needs a connection of its own to the server, and this one leads through a pooler that gives each transaction \
+         another one (PgBouncer, pool_mode = transaction): let `Migration::connect_with` open one that goes to the server \
+         directly, all else may go through the pooler"
+    )]
+    Pooled {
+        /// The action.
+        action: String,
     },
     /// A gate is closed. Nothing was changed by the action behind it.
     #[error(
@@ -432,6 +464,17 @@ pub enum Error {
         /// The triggers.
         triggers: Vec<String>,
     },
+    /// The run was ended on purpose, or gave up waiting.
+    #[error(transparent)]
+    Interrupted(#[from] Interruption),
+    /// An option has a value that cannot be meant. Nothing was changed.
+    #[error("nothing was changed: `Options::{option}` {reason}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]
     Unexpected {
@@ -469,6 +512,14 @@ fn list(obstacles: &[Obstacle]) -> String {
         .map(Obstacle::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn in_the_way(blockers: &[Blocker]) -> String {
+    if blockers.is_empty() {
+        return "somebody who was gone by then, or has a lock on another relation".to_owned();
+    }
+    let names: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+    names.join("; ")
 }
 
 fn missing(triggers: &[String]) -> String {

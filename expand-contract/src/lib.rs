@@ -23,6 +23,8 @@ mod error;
 #[cfg(feature = "database")]
 mod gate;
 #[cfg(feature = "database")]
+mod host;
+#[cfg(feature = "database")]
 pub mod lease;
 #[cfg(feature = "database")]
 mod ledger;
@@ -39,11 +41,15 @@ pub mod pinned;
 #[cfg(feature = "database")]
 mod plan;
 #[cfg(feature = "database")]
+mod progress;
+#[cfg(feature = "database")]
 mod query;
 #[cfg(feature = "database")]
 mod rejected;
 #[cfg(feature = "database")]
 mod repository;
+#[cfg(feature = "database")]
+mod request;
 #[cfg(feature = "database")]
 mod retry;
 #[cfg(feature = "database")]
@@ -60,6 +66,8 @@ pub mod supported {}
 #[cfg(feature = "database")]
 mod text;
 #[cfg(feature = "database")]
+mod verification;
+#[cfg(feature = "database")]
 mod waiting;
 
 #[cfg(feature = "database")]
@@ -70,7 +78,7 @@ pub use backend::{RunnerBackend, RunnerConnection};
 #[cfg(feature = "database")]
 pub use ddl_type::DdlType;
 #[cfg(feature = "database")]
-pub use error::{Error, Obstacle, PoisonRow};
+pub use error::{Error, Interruption, Obstacle, PoisonRow};
 #[cfg(feature = "database")]
 #[doc(hidden)]
 pub use expand_contract_macros::__phase_columns;
@@ -87,11 +95,17 @@ pub use migration::{AnyState, Migrate, MigrateOn, Migration, Status};
 #[cfg(feature = "database")]
 pub use notice::{Notice, NoticeKind};
 #[cfg(feature = "database")]
-pub use options::{ActionEvent, Moment, Options, Progress};
+pub use options::{
+    ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
+};
 #[cfg(feature = "database")]
 pub use plan::Action;
 #[cfg(feature = "database")]
+pub use progress::{Held, Progress, RunReport, RunState};
+#[cfg(feature = "database")]
 pub use query::{At, AtPhase, PhaseColumn};
+#[cfg(feature = "database")]
+pub use request::{Request, RequestKind};
 #[cfg(feature = "database")]
 pub use runner::Drained;
 #[cfg(feature = "database")]
@@ -102,7 +116,9 @@ pub use state::{Snapshot, StatementError};
 #[cfg(feature = "database")]
 pub use stranger::Stranger;
 #[cfg(feature = "database")]
-pub use waiting::{Instance, Override, Transaction, Waiting, Whom};
+pub use verification::Verification;
+#[cfg(feature = "database")]
+pub use waiting::{Blocker, Instance, Override, Transaction, Waiting, Whom};
 
 /// Diesel's prelude with this crate's derives in place of Diesel's: the one line that a module of models changes.
 #[cfg(feature = "database")]

@@ -1,6 +1,12 @@
 //! What a caller may set about a run.
 
+mod batches;
+mod control;
 mod events;
+mod hours;
+mod index;
+mod locks;
+mod throttle;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -8,9 +14,18 @@ use std::time::Duration;
 
 use crate::backend::session::Connect;
 use crate::gate::Gate;
+use crate::progress::Progress;
 use crate::waiting::Waiting;
 
-pub use events::{ActionEvent, Moment, Progress};
+pub(crate) use control::Control;
+pub use events::{ActionEvent, Moment};
+pub use hours::Hours;
+
+pub use index::IndexProgress;
+pub(crate) use index::OnIndexProgress;
+pub use locks::LockWait;
+pub(crate) use throttle::{Probe, Source, Throttle};
+pub use throttle::{ReplicationLag, Verdict};
 
 type OnProgress = Box<dyn FnMut(&Progress)>;
 type OnWait = Box<dyn FnMut(&Waiting)>;
@@ -20,6 +35,8 @@ type OnAction = Box<dyn FnMut(&ActionEvent) -> ControlFlow<()>>;
 #[non_exhaustive]
 pub struct Options {
     pub(crate) batch_size: Option<u32>,
+    pub(crate) target_time: Duration,
+    pub(crate) workers: u32,
     pub(crate) lock_timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) lease: Duration,
@@ -35,12 +52,17 @@ pub struct Options {
     pub(crate) on_action: Option<OnAction>,
     pub(crate) on_wait: Option<OnWait>,
     pub(crate) connect: Option<Connect>,
+    pub(crate) locks: locks::Locks,
+    pub(crate) control: Control,
+    pub(crate) index_progress: Option<OnIndexProgress>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Options {
             batch_size: None,
+            target_time: Duration::from_millis(100),
+            workers: 1,
             lock_timeout: Duration::from_millis(400),
             retries: 30,
             lease: Duration::from_secs(60),
@@ -56,6 +78,9 @@ impl Default for Options {
             on_action: None,
             on_wait: None,
             connect: None,
+            locks: locks::Locks::default(),
+            control: Control::default(),
+            index_progress: None,
         }
     }
 }
@@ -66,32 +91,11 @@ impl Options {
         Options::default()
     }
 
-    /// Rows per batch of `backfill` and `verify` (10,000; on SQLite, where a batch keeps all writers out, 2,000). Rust
-    /// conversions take at most 1,000.
-    #[must_use]
-    pub fn batch_size(mut self, rows: u32) -> Self {
-        self.batch_size = Some(rows.max(1));
-        self
-    }
-
-    /// How long DDL waits for its lock before it steps back (400 ms). Meanwhile other statements queue behind it.
-    #[must_use]
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// How often an action is tried again when it finds a lock taken (30).
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
-    }
-
     /// How long another runner must stand still before its work is taken over (60 s).
     ///
-    /// A runner counts as moving when it begins an action or a batch, so this must be longer than the longest of them,
-    /// index builds included.
+    /// A runner counts as moving when it begins an action or a batch, while it waits, and while it builds an index on a
+    /// second connection ([`Migration::connect_with`](crate::Migration::connect_with)). Whoever is in the middle of an action
+    /// that changes anything, or of an index build, is not taken over from however long that takes.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -176,7 +180,7 @@ impl Options {
         self
     }
 
-    /// Called after every batch.
+    /// Called after every batch, and about once a second while one has to wait ([`Progress::held`]).
     #[must_use]
     pub fn on_progress(mut self, callback: impl FnMut(&Progress) + 'static) -> Self {
         self.progress = Some(Box::new(callback));
@@ -202,10 +206,10 @@ impl Options {
     }
 
     pub(crate) fn who(&self) -> String {
-        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
         self.holder.clone().unwrap_or_else(|| {
-            let user = var("USER").unwrap_or_else(|| "unknown".to_owned());
-            let host = var("HOSTNAME").map(|host| format!("@{host}"));
+            let user = user().unwrap_or_else(|| "unknown".to_owned());
+            let host = crate::host::host().map(|host| format!("@{host}"));
             format!(
                 "{user}{}, process {}",
                 host.unwrap_or_default(),
@@ -219,6 +223,8 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("batch_size", &self.batch_size)
+            .field("target_time", &self.target_time)
+            .field("workers", &self.workers)
             .field("lock_timeout", &self.lock_timeout)
             .field("retries", &self.retries)
             .field("lease", &self.lease)

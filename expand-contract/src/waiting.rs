@@ -88,6 +88,37 @@ impl fmt::Display for Transaction {
     }
 }
 
+/// Who keeps a step from a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Blocker {
+    /// The transaction; of autovacuum, whose application is `autovacuum`, there is nothing else to be seen.
+    pub transaction: Transaction,
+    /// For how long its statement has been running; none between two statements.
+    pub query_age: Option<Duration>,
+    /// The mode it has or wants, in the words of `pg_locks`.
+    pub lock: String,
+    /// The relation.
+    pub on: String,
+    /// Whether it has the lock, or waits for it too.
+    pub granted: bool,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has = if self.granted { "" } else { ", not granted," };
+        write!(
+            f,
+            "{} on {}{has} of {}",
+            self.lock, self.on, self.transaction
+        )?;
+        match self.query_age {
+            Some(age) => write!(f, " (for {} s)", age.as_secs()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Whom a step waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,5 +1,6 @@
 //! Support for the scenario tests: real databases, and processes that can be killed.
 //!
+//! * [`catalogue`]: all that PostgreSQL says of a table.
 //! * [`database`]: what scenarios for every database need of one.
 //! * [`postgres`]: one private PostgreSQL server per test process, one fresh database per test.
 //! * [`sqlite`]: database files that go away with the test.
@@ -10,6 +11,7 @@
 //!
 //! A server that is missing makes a test fail, never skip.
 
+pub mod catalogue;
 pub mod database;
 pub mod phases;
 pub mod postgres;

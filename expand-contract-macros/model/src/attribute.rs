@@ -8,6 +8,7 @@ use syn::{
     Token, Type,
 };
 
+use crate::carry;
 use crate::errors::Errors;
 use crate::keys;
 use crate::migration::PerDialect;
@@ -103,6 +104,8 @@ pub(crate) struct ChangeArgs {
     pub(crate) monotonic: Option<Given<()>>,
     pub(crate) sql_type: Option<Given<PerDialect<LitStr>>>,
     pub(crate) via: Option<Given<LitStr>>,
+    pub(crate) carry: Option<Given<Vec<carry::Item>>>,
+    pub(crate) drop: Option<Given<Vec<carry::Item>>>,
     /// Whether something could not be read: then no rule may complain that a key is missing.
     pub(crate) is_broken: bool,
 }
@@ -156,6 +159,10 @@ impl ChangeArgs {
             keys::MONOTONIC => set(&mut self.monotonic, key, input, flag),
             keys::SQL_TYPE => set(&mut self.sql_type, key, input, dialects),
             keys::VIA => set(&mut self.via, key, input, string),
+            keys::CARRY => set(&mut self.carry, key, input, |key, input| {
+                carry::carry(key, input, errors)
+            }),
+            keys::DROP => set(&mut self.drop, key, input, carry::drops),
             _ => Err(unknown(&key, keys::ON_CHANGE)),
         }
     }
@@ -245,7 +252,7 @@ fn set<T>(
     Ok(())
 }
 
-fn wrong(span: Span, key: &Ident, expected: &str) -> syn::Error {
+pub(crate) fn wrong(span: Span, key: &Ident, expected: &str) -> syn::Error {
     let help = keys::help(&key.to_string());
     syn::Error::new(span, format!("expected {expected}\n{help}"))
 }
@@ -355,6 +362,15 @@ fn per_dialect(
             ..PerDialect::default()
         });
     }
+    per_dialect_of(key, input, errors)
+}
+
+/// `(postgres = "…", sqlite = "…", any = "…")`.
+pub(crate) fn per_dialect_of(
+    key: &Ident,
+    input: ParseStream<'_>,
+    errors: &Errors,
+) -> syn::Result<PerDialect<LitStr>> {
     let content;
     parenthesized!(content in input);
     let (mut any, mut postgres, mut sqlite) = (None, None, None);

@@ -140,6 +140,7 @@ pub(crate) fn stand_in<'a>(
             lossless: true,
             monotonic: true,
             sql_type: PerDialect::default(),
+            carry: Vec::new(),
             span: draft.span,
         });
     }
@@ -155,6 +156,7 @@ pub(crate) fn stand_in<'a>(
 fn change(draft: Draft, errors: &Errors) -> Option<Change> {
     let conversion = conversion(&draft, errors);
     let via = draft.via();
+    let carry = crate::carry::carried(&draft, errors);
     let args = draft.args;
     let is_identity = matches!(conversion, Some(Conversion::Identity));
     Some(Change {
@@ -173,6 +175,7 @@ fn change(draft: Draft, errors: &Errors) -> Option<Change> {
         lossless: is_identity || args.lossless.is_some(),
         monotonic: is_identity || args.monotonic.is_some(),
         sql_type: args.sql_type.map(|given| given.value).unwrap_or_default(),
+        carry,
         span: draft.span,
     })
 }

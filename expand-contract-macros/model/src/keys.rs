@@ -55,6 +55,11 @@ keys! {
     /// Change: the intermediate column of a retype that keeps its name.
     VIA = "via", r#"via = "tmp_name""#;
 
+    /// Change: what a CHECK, an index or statistics on the old column is on the new one.
+    CARRY = "carry", r#"carry("my_check" = "new_name > 0", "my_index" = "(lower(new_name))")"#;
+    /// Change: what the new column does not get.
+    DROP = "drop", r#"drop("my_index")"#;
+
     /// Dialect: wherever no other key of the list applies.
     ANY = "any", r#"any = "…""#;
     /// Dialect: PostgreSQL.
@@ -81,8 +86,10 @@ pub const ON_CHANGE: &[&str] = &[
     MONOTONIC,
     SQL_TYPE,
     VIA,
+    CARRY,
+    DROP,
 ];
-/// What may stand inside `up(…)`, `down(…)` and `sql_type(…)`.
+/// What may stand inside `up(…)`, `down(…)`, `sql_type(…)` and behind a name in `carry(…)`.
 pub const DIALECTS: &[&str] = &[ANY, POSTGRES, SQLITE];
 
 /// As [`help`], inside the parentheses behind a column's name.

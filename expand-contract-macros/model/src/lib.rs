@@ -32,6 +32,7 @@
 
 mod attribute;
 mod build;
+mod carry;
 mod check;
 mod diesel_attribute;
 pub mod errors;
@@ -46,7 +47,7 @@ mod table;
 pub use attribute::Repository;
 pub use diesel_attribute::CheckForBackend;
 pub use errors::Errors;
-pub use migration::{Change, Conversion, Migration, PerDialect, Rejected};
+pub use migration::{Carried, Change, Conversion, Migration, PerDialect, Rejected};
 pub use model::Model;
 pub use record::{option_of, Field, Record, Use};
 pub use sql::{Part, Sql, SqlExpr};

@@ -62,8 +62,19 @@ pub struct Change {
     pub monotonic: bool,
     /// The new column's type in the database, where the annotation gives it.
     pub sql_type: PerDialect<LitStr>,
+    /// What becomes of objects that depend on the old column, where the annotation says so.
+    pub carry: Vec<Carried>,
     /// Where errors about the change as a whole point: the field's or column's name.
     pub span: Span,
+}
+
+/// What becomes of an object that depends on the old column.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// Its name in the database.
+    pub name: LitStr,
+    /// What it is on the new column; `None`: the new column does not get it.
+    pub sql: Option<SqlExpr>,
 }
 
 /// How values go from the old column to the new one and back.

@@ -608,3 +608,101 @@ fn foreign_keys_of_associations_stay() {
     let other = "#[diesel(belongs_to(BlogPost, foreign_key = other_id), table_name = comments)]";
     assert!(with(other, change).is_ok());
 }
+
+mod carry {
+    use super::*;
+    use expand_contract_model::Part;
+
+    #[test]
+    fn what_it_says() {
+        let migration = field(&format!(
+            r#"rename_from = "checksum", retype_from = Text, {BOTH},
+               carry("a" = "octet_length(tar_sha256) = 32",
+                     "b"(postgres = "USING hash (TAR_SHA256) WITH (fillfactor = 70)")),
+               drop("c", "d")"#
+        ))
+        .expect("it is right");
+        let carry = &migration.changes[0].carry;
+        let names: Vec<String> = carry.iter().map(|carried| carried.name.value()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        let first = carry[0].sql.as_ref().and_then(|sql| sql.any.as_ref());
+        let parts = [
+            Part::Sql("octet_length(".to_owned()),
+            Part::Column,
+            Part::Sql(") = 32".to_owned()),
+        ];
+        assert_eq!(first.map(|sql| sql.parts.as_slice()), Some(&parts[..]));
+        let second = carry[1].sql.as_ref().expect("it is carried");
+        assert!(second.any.is_none() && second.postgres.is_some());
+        assert!(carry[2].sql.is_none() && carry[3].sql.is_none());
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (annotation, at, text) in [
+            (
+                r#"carry = "a""#,
+                "=",
+                "expected names of objects in parentheses",
+            ),
+            (
+                r#"carry"#,
+                "carry",
+                "expected names of objects in parentheses",
+            ),
+            (
+                r#"carry()"#,
+                "carry",
+                "expected names of objects in parentheses",
+            ),
+            (
+                r#"carry("a")"#,
+                "\"a\"",
+                "expected names of objects in parentheses",
+            ),
+            (
+                r#"carry(a = "b")"#,
+                "a",
+                "expected names of objects in parentheses",
+            ),
+            (r#"drop("a" = "b")"#, "=", "expected `,`"),
+            (
+                r#"drop(a)"#,
+                "a",
+                "expected names of objects in parentheses",
+            ),
+            (
+                r#"carry("a"(mysql = "tar_sha256"))"#,
+                "mysql",
+                "unknown dialect",
+            ),
+            (r#"carry("" = "tar_sha256")"#, "\"\"", "name is empty"),
+            (
+                r#"carry("a" = "tar_sha256"), drop("a")"#,
+                "\"a\"",
+                "`a` is spoken of twice",
+            ),
+            (
+                r#"carry("a" = "checksum <> ''")"#,
+                "\"checksum <> ''\"",
+                "`checksum` is the old column, which will be gone",
+            ),
+            (
+                r#"carry("a" = "num <> ''")"#,
+                "\"num <> ''\"",
+                "the column `tar_sha256` is not in it",
+            ),
+            (
+                r#"carry("a" = "tar_sha256 <> 'x")"#,
+                "\"tar_sha256 <> 'x\"",
+                "never ends",
+            ),
+        ] {
+            assert_one(
+                field(&format!(r#"rename_from = "checksum", {annotation}"#)),
+                at,
+                text,
+            );
+        }
+    }
+}

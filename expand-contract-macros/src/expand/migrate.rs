@@ -131,6 +131,12 @@ fn change_definition(change: &Change, column: &TokenStream, private: &TokenStrea
     };
     let sql_type = sql_type(change, column, private);
     let (lossless, monotonic) = (change.lossless, change.monotonic);
+    let carry = change.carry.iter().map(|carried| {
+        let name = &carried.name;
+        let sql = carried.sql.as_ref().map(|sql| sql_expr(sql, private));
+        let sql = option(sql.as_ref());
+        quote!(#private::Carry { name: #name, sql: #sql })
+    });
     quote! {
         #private::ChangeDef {
             old: #old,
@@ -141,6 +147,7 @@ fn change_definition(change: &Change, column: &TokenStream, private: &TokenStrea
             monotonic: #monotonic,
             new_type: #sql_type,
             nullable: #private::nullable::<<#column as #private::diesel::expression::Expression>::SqlType>(),
+            carry: &[#(#carry,)*],
         }
     }
 }

@@ -2,14 +2,29 @@
 
 use std::time::Duration;
 
+use super::builder::Builder;
 use super::session::Session;
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
-use crate::error::{Error, Obstacle};
+use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Other, Work};
-use crate::waiting::Transaction;
+use crate::plan::{Context, Definition, Other};
+use crate::waiting::{Blocker, Transaction};
+
+/// A key: one value for each of its columns, as text.
+pub(crate) type Key = Vec<Option<String>>;
+
+/// A part of the table that is walked in the order of the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its name among the ledger's cursors.
+    pub(crate) slot: String,
+    /// It begins behind this key; none: with the first row.
+    pub(crate) after: Option<Key>,
+    /// It ends with this key.
+    pub(crate) end: Key,
+}
 
 /// A range of keys for one batch.
 #[derive(Debug, Clone)]
@@ -20,8 +35,8 @@ pub(crate) struct Range {
     pub(crate) binds: Vec<Option<String>>,
     /// Its upper end, where it is held outside of the database.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    pub(crate) upper: Option<Vec<Option<String>>>,
-    /// There is nothing behind it.
+    pub(crate) upper: Option<Key>,
+    /// There is nothing behind it in its segment.
     pub(crate) last: bool,
 }
 
@@ -47,6 +62,28 @@ pub(crate) struct Locator {
     pub(crate) condition: String,
     /// The primary key for people, as a text expression.
     pub(crate) key: String,
+}
+
+/// Where a server is in its write-ahead log.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Position {
+    /// What the log is known by: a primary and its standbys have it in common.
+    pub(crate) server: String,
+    /// Up to where it has written, if it is a primary.
+    pub(crate) written: u64,
+    /// Up to where it has replayed, if it is a standby.
+    pub(crate) replayed: Option<u64>,
+}
+
+/// A standby as its primary sees it.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Standby {
+    /// What it calls itself; none if the role may not see it.
+    pub(crate) name: Option<String>,
+    /// Up to where it has replayed, if that is known.
+    pub(crate) replayed: Option<u64>,
 }
 
 /// The side of a backend that needs a connection.
@@ -78,7 +115,8 @@ pub(crate) trait Driver: Sync {
     fn same_type(&self, s: &mut dyn Session, a: &str, b: &str) -> Result<bool, Error>;
     /// First statement in a transaction of the runner: its settings, or the write lock.
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error>;
-    /// Takes the gate and the table in a mode; `false`: not within `timeout`.
+    /// Takes the gate and the table in a mode; an error that [`Self::is_locked`] knows where that is not possible within
+    /// `timeout`.
     fn lock(
         &self,
         s: &mut dyn Session,
@@ -86,16 +124,19 @@ pub(crate) trait Driver: Sync {
         gate: bool,
         mode: &str,
         timeout: Duration,
-    ) -> Result<bool, Error>;
-    /// Makes autovacuum leave tables that a later statement of the transaction locks; `false`: not in time.
-    fn clear(&self, _s: &mut dyn Session, _others: &[Other]) -> Result<bool, Error> {
-        Ok(true)
+    ) -> Result<(), Error>;
+    /// Makes autovacuum leave what a later statement of the transaction locks besides the table; before any lock that
+    /// somebody waits for.
+    fn clear(&self, _s: &mut dyn Session, _others: &[Other]) -> Result<(), Error> {
+        Ok(())
     }
-    /// Runs a statement that takes further locks; `false`: one was not to be had within `timeout`, and the transaction is
-    /// of no more use.
-    fn locking(&self, s: &mut dyn Session, sql: &str, _timeout: Duration) -> Result<bool, Error> {
-        use crate::error::While;
-        s.batch(sql).during(sql).map(|()| true)
+    /// Runs a statement of DDL in the runner's transaction; the same error where it needs a lock that is taken.
+    fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
+        s.batch(sql).during(sql)
+    }
+    /// Whether the error says that a lock could not be had within the limit.
+    fn is_locked(&self, _error: &Error) -> bool {
+        false
     }
     /// Lets a pinned transaction in, or waits until the runner is out.
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error>;
@@ -113,20 +154,53 @@ pub(crate) trait Driver: Sync {
     fn deadlock_timeout(&self, _s: &mut dyn Session) -> Result<Option<Duration>, Error> {
         Ok(None)
     }
-    /// Ends each further statement of the transaction after that long, and one that waits for a row much sooner.
+    /// Ends each further statement of the transaction after that long, and one that waits for a row much sooner. For
+    /// transactions whose loss in a crash of the server is made up for by the next run, since their cursor goes with them.
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
+    }
+    /// The database's clock, in seconds since 1970.
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
+    /// Whether it has standbys whose positions can be asked for.
+    fn replicates(&self) -> bool {
+        false
+    }
+    /// Where the primary is.
+    fn written(&self, _s: &mut dyn Session) -> Result<Position, Error> {
+        Err(no_replication())
+    }
+    /// How far a standby has come.
+    fn replayed(&self, _s: &mut dyn Session) -> Result<Position, Error> {
+        Err(no_replication())
+    }
+    /// Where the primary is, and what it knows of its standbys.
+    fn standbys(&self, _s: &mut dyn Session) -> Result<(Position, Vec<Standby>), Error> {
+        Err(no_replication())
     }
     /// What makes a query wait for the rows it finds and lock them.
     fn for_update(&self) -> &'static str {
         ""
     }
-    /// Who holds locks on the table.
-    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String;
+    /// Who keeps the mode on the table and on what is locked besides, and the gate, out of reach. Outside of a transaction.
+    fn blockers(
+        &self,
+        _s: &mut dyn Session,
+        (_table, _others): (&Table, &[Other]),
+        _gate: bool,
+        _mode: &str,
+    ) -> Result<Vec<Blocker>, Error> {
+        Ok(Vec::new())
+    }
     /// Whether the error may go away by itself.
     fn is_busy(&self, error: &Error) -> bool;
-    /// Statements that do not run in a transaction.
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error>;
+    /// What builds indexes outside of a transaction, where that is done.
+    fn builder(&self) -> Option<&'static dyn Builder> {
+        None
+    }
+    /// Whether the connection is inside of a transaction block, whoever has begun it.
+    fn in_block(&self, _s: &mut dyn Session) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Changes the definition of a column in place.
     fn define(
         &self,
@@ -152,24 +226,48 @@ pub(crate) trait Driver: Sync {
         table: &Table,
         triggers: &[String],
     ) -> Result<Vec<String>, Error>;
-    /// The next range behind the slot's cursor.
+    /// A query for the last key of the table, as columns `ec_key_0`, `ec_key_1` …
+    fn last_key(&self, table: &Table) -> String;
+    /// Cuts the segments into at least that many of about the same size, in the transaction that is open, if rows are
+    /// locked one by one here and there are enough of them.
+    fn split(
+        &self,
+        _s: &mut dyn Session,
+        _ledger: &Ledger,
+        _table: &Table,
+        _walk: &str,
+        segments: Vec<Segment>,
+        _parts: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        Ok(segments)
+    }
+    /// The next range of a segment, of so many rows.
     fn advance(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
         id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error>;
-    /// Moves the slot's cursor behind the range.
+    /// Moves the segment's cursor behind the range, and forgets the segment with its last.
     fn passed(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
+        segment: &Segment,
         range: &Range,
     ) -> Result<(), Error>;
+    /// How many blocks the table's rows lie in; none where a range of blocks is no condition that finds its rows without
+    /// looking at others.
+    fn blocks(&self, _s: &mut dyn Session, _table: &Table) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+    /// The condition that a row lies in these blocks.
+    fn in_blocks(&self, _from: u64, _to: u64) -> String {
+        "true".to_owned()
+    }
     /// The rows of keys from the queue, as a range.
     fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error>;
     /// How to find the rows of a range.
@@ -178,6 +276,12 @@ pub(crate) trait Driver: Sync {
     fn typed_null(&self, type_sql: &str) -> String;
     /// The expression with a check that it can become the type.
     fn as_type(&self, expr: &str, type_sql: &str) -> String;
+}
+
+fn no_replication() -> Error {
+    Error::Unexpected {
+        what: "replication".to_owned(),
+    }
 }
 
 /// The driver of a dialect; an error if its feature is off.

@@ -1,5 +1,7 @@
 //! The databases: what differs between them lies below this module and nowhere else.
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) mod builder;
 mod convert;
 pub(crate) mod driver;
 pub(crate) mod mirror;
@@ -16,6 +18,8 @@ use diesel::connection::LoadConnection;
 use diesel::deserialize::QueryableByName;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{is_nullable, HasSqlType, SingleValue, SqlType};
 use diesel::Connection;
 
 pub use convert::{Converter, Direction, Outcome, Request, RustConversion, RustConverter};
@@ -52,6 +56,14 @@ pub trait RunnerBackend: Backend + Default {
         C: Connection<Backend = Self> + LoadConnection,
         U: QueryableByName<Self> + 'static;
 
+    /// Values as one bound array; none where there are no arrays.
+    #[doc(hidden)]
+    fn array<ST, T>(values: Vec<Option<T>>) -> Option<Box<dyn QueryFragment<Self>>>
+    where
+        Self: HasSqlType<ST>,
+        ST: SqlType<IsNull = is_nullable::NotNull> + SingleValue + 'static,
+        T: ToSql<ST, Self> + 'static;
+
     /// SQL of anything Diesel can write for this backend.
     #[doc(hidden)]
     fn render<T: QueryFragment<Self>>(fragment: &T) -> QueryResult<String>;
@@ -64,7 +76,7 @@ impl<C> RunnerConnection for C where C: Connection<Backend: RunnerBackend> + Loa
 
 #[allow(unused_macros)]
 macro_rules! runner_backend {
-    ($backend:ty, $dialect:expr) => {
+    ($backend:ty, $dialect:expr, |$values:ident: $st:ident| $array:expr) => {
         impl crate::backend::RunnerBackend for $backend {
             const DIALECT: crate::definition::Dialect = $dialect;
 
@@ -103,6 +115,19 @@ macro_rules! runner_backend {
                 U: diesel::deserialize::QueryableByName<Self> + 'static,
             {
                 diesel::RunQueryDsl::load(query, conn)
+            }
+
+            fn array<$st, T>(
+                $values: Vec<Option<T>>,
+            ) -> Option<Box<dyn diesel::query_builder::QueryFragment<Self>>>
+            where
+                Self: diesel::sql_types::HasSqlType<$st>,
+                $st: diesel::sql_types::SqlType<IsNull = diesel::sql_types::is_nullable::NotNull>
+                    + diesel::sql_types::SingleValue
+                    + 'static,
+                T: diesel::serialize::ToSql<$st, Self> + 'static,
+            {
+                $array
             }
 
             fn render<T: diesel::query_builder::QueryFragment<Self>>(

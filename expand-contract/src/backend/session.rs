@@ -55,21 +55,45 @@ pub(crate) fn transaction<T>(
     work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
     session.begin()?;
-    match work(session) {
-        Ok(value) => match session.commit() {
-            Ok(()) => Ok(value),
-            Err(error) => {
-                // a failed commit may leave the transaction open (SQLite: busy)
-                if session.depth().is_ok_and(|depth| depth > 0) {
-                    session.rollback().ok();
+    let mut open = Open {
+        session,
+        over: false,
+    };
+    let result = work(&mut *open.session);
+    open.over = true;
+    let session = &mut *open.session;
+    match result {
+        Ok(value) => {
+            let inside = session.depth().unwrap_or(1);
+            match session.commit() {
+                Ok(()) => Ok(value),
+                Err(error) => {
+                    // a failed commit may leave the transaction open (SQLite: busy)
+                    if session.depth().is_ok_and(|depth| depth >= inside) {
+                        session.rollback().ok();
+                    }
+                    Err(error.into())
                 }
-                Err(error.into())
             }
-        },
+        }
         Err(error) => {
             // the first error is the one to report; a connection that cannot roll back is closed by its owner
             session.rollback().ok();
             Err(error)
+        }
+    }
+}
+
+/// A transaction that a panic of a callback or of a conversion must not leave open on a connection of a pool.
+struct Open<'s> {
+    session: &'s mut dyn Session,
+    over: bool,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.session.rollback().ok();
         }
     }
 }
@@ -95,6 +119,16 @@ where
     }
 }
 
+/// A value by itself, as part of a query.
+pub(crate) fn bound<ST, T, DB>(value: T) -> Box<dyn QueryFragment<DB>>
+where
+    DB: Backend + HasSqlType<ST>,
+    ST: 'static,
+    T: ToSql<ST, DB> + 'static,
+{
+    Box::new(Bound::<ST, T>(value, PhantomData))
+}
+
 impl<DB: Backend> RawQuery<DB> {
     /// `sql` with [`BIND`] in the places of values.
     pub(crate) fn new(sql: &str) -> Self {
@@ -118,8 +152,13 @@ impl<DB: Backend> RawQuery<DB> {
         ST: 'static,
         T: ToSql<ST, DB> + 'static,
     {
-        self.binds
-            .push(Box::new(Bound::<ST, T>(value, PhantomData)));
+        self.binds.push(bound::<ST, T, DB>(value));
+        self
+    }
+
+    /// The next values, ready to be sent.
+    pub(crate) fn fragments(mut self, fragments: Vec<Box<dyn QueryFragment<DB>>>) -> Self {
+        self.binds.extend(fragments);
         self
     }
 

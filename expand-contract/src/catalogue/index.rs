@@ -36,6 +36,9 @@ pub(crate) struct Index {
     /// What to set besides: SQL before and after the index's name.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) extras: Vec<Extra>,
+    /// `CLUSTER` goes by it.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) clustered: bool,
     /// It is the table's replica identity.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) replica_identity: bool,

@@ -105,6 +105,8 @@ impl Source {
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 pub(crate) struct Sequence {
+    /// The database's own handle.
+    pub(crate) id: String,
     pub(crate) name: TableName,
     pub(crate) source: Source,
     pub(crate) type_sql: String,

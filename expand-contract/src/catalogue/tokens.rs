@@ -204,7 +204,8 @@ pub(super) fn places(tokens: &[Token<'_>]) -> Vec<bool> {
         let zone = (token.word("at") && after(1).is_some_and(|token| token.word("time")))
             || (token.word("time") && behind_word("at"))
             || (token.word("zone") && behind_word("time"));
-        out[i] = !called && !part_of_date && !(zone && !quoted);
+        let keyword = !quoted && (part_of_date || zone);
+        out[i] = !called && !keyword;
     }
     out
 }

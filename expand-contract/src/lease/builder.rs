@@ -155,7 +155,7 @@ impl<M> Builder<M> {
             id: identity(),
             application: self.application,
             version: self.version,
-            host: host(),
+            host: crate::host::host().unwrap_or_else(|| "unknown".to_owned()),
             migrations: serves.join("\n"),
             lease_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
         };
@@ -226,15 +226,4 @@ fn identity() -> String {
     // keys of one thread are one apart: what is hashed with them is not
     let mixed = RandomState::new().hash_one((std::process::id(), super::clock::now()));
     format!("{:016x}{:016x}", random(), mixed)
-}
-
-fn host() -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let named = |name: &str| std::env::var(name).ok();
-    kernel
-        .or_else(|| named("HOSTNAME"))
-        .or_else(|| named("COMPUTERNAME"))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
 }

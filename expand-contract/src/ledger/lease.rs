@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::table;
 use crate::backend::driver::Driver;
+use crate::backend::rules::rules;
 use crate::backend::session::{transaction, Session, BIND};
 use crate::catalogue::Table;
+use crate::definition::Dialect;
 use crate::error::{Error, While};
 
 /// The right to work on a table, until someone with a higher token takes it.
@@ -62,6 +64,13 @@ impl Lease {
     ) -> Result<Self, Error> {
         let name = &of.name.to_string();
         let runners = table(s.dialect(), "runners");
+        let free = rules(s.dialect())?.lock_free_rows();
+        let active = |seen: &Seen| {
+            Err(Error::RunnerActive {
+                table: name.clone(),
+                holder: seen.holder.clone(),
+            })
+        };
         let mut watched: Option<(i64, i64, Instant)> = None;
         let mut tries = 0;
         loop {
@@ -70,16 +79,10 @@ impl Lease {
                 None => None,
                 Some(seen) if !seen.held => Some(seen),
                 Some(seen) => {
-                    let active = || {
-                        Err(Error::RunnerActive {
-                            table: name.clone(),
-                            holder: seen.holder.clone(),
-                        })
-                    };
                     let since = match watched {
                         Some((token, renewals, since)) => {
                             if (token, renewals) != (seen.token, seen.renewals) {
-                                return active();
+                                return active(seen);
                             }
                             since
                         }
@@ -91,7 +94,7 @@ impl Lease {
                         continue;
                     }
                     if driver.is_building(s, of)? {
-                        return active();
+                        return active(seen);
                     }
                     Some(seen)
                 }
@@ -102,9 +105,11 @@ impl Lease {
                     "INSERT INTO {runners} (holder, table_name, token, renewals, held) \
                      SELECT {BIND}, {BIND}, 1, 0, 1 WHERE true ON CONFLICT (table_name) DO NOTHING"
                 ),
+                // one that is in the middle of an action has its row, and is not waited for
                 Some(seen) => format!(
                     "UPDATE {runners} SET holder = {BIND}, token = token + 1, renewals = 0, held = 1 \
-                     WHERE table_name = {BIND} AND token = {} AND renewals = {} AND held = {}",
+                     WHERE table_name IN (SELECT table_name FROM {runners} WHERE table_name = {BIND} \
+                     AND token = {} AND renewals = {} AND held = {}{free})",
                     seen.token,
                     seen.renewals,
                     i32::from(seen.held)
@@ -129,9 +134,22 @@ impl Lease {
                     token: condition.map_or(1, |seen| seen.token + 1),
                 });
             }
+            if let Some(seen) = condition.filter(|seen| seen.held) {
+                let now = look(s, name)?;
+                if now.is_some_and(|now| (now.token, now.renewals) == (seen.token, seen.renewals)) {
+                    return active(seen);
+                }
+            } else {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             // someone else was faster: look again, and watch them from the start
             watched = None;
         }
+    }
+
+    /// The table it is for.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
     }
 
     /// First statement of every transaction of a runner: renews, and holds off a takeover until the commit.
@@ -151,6 +169,29 @@ impl Lease {
                 table: self.table.clone(),
             })
         }
+    }
+
+    /// The same for one of several transactions of the runner at once: holds off a takeover, which changes the token, and
+    /// neither renews nor waits for the others, who renew.
+    pub(crate) fn share(&self, s: &mut dyn Session) -> Result<(), Error> {
+        let lock = match s.dialect() {
+            Dialect::Postgres => " FOR KEY SHARE",
+            Dialect::Sqlite => "",
+        };
+        let sql = format!(
+            "SELECT 'x' FROM {} WHERE table_name = {BIND} AND token = {} AND held = 1{lock}",
+            table(s.dialect(), "runners"),
+            self.token
+        );
+        let found = s
+            .rows(&sql, &[Some(self.table.clone())])
+            .during("looking at the runner's lease")?;
+        if found.is_empty() {
+            return Err(Error::RunnerLost {
+                table: self.table.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// Gives the table back. A lease that could not be given back runs out.

@@ -6,21 +6,28 @@ mod gates;
 mod instances;
 mod lease;
 mod queue;
+mod requests;
+mod runs;
 mod saved;
 mod schema;
 mod shadow;
 mod store;
 mod strangers;
+mod verifications;
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
+pub(crate) use runs::{BrokenOff, Entry as RunEntry};
 pub(crate) use schema::{ensure, meta, place, table};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
+pub(crate) use verifications::Compared;
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
 use crate::phase::{Side, Stage};
@@ -60,10 +67,10 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             if change.lossless { " lossless" } else { "" },
         ));
         for carry in change.carry {
-            match carry.sql.map(|sql| sql.get(dialect)) {
-                Some(Some(sql)) => out.push_str(&format!("carry {:?} as {sql:?}\n", carry.name)),
-                Some(None) => {}
+            match &carry.sql {
                 None => out.push_str(&format!("drop {:?}\n", carry.name)),
+                Some(sql) if sql.parts(dialect).is_none() => {}
+                Some(sql) => out.push_str(&format!("carry {:?} as {}\n", carry.name, expr(sql))),
             }
         }
     }

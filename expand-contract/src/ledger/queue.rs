@@ -119,6 +119,9 @@ impl Ledger {
     }
 
     /// The condition that a row has no entry, or none of a side. `key`: the SQL of its key, qualified.
+    ///
+    /// Whether there is any such entry at all is asked first, once for the statement and in its snapshot: mostly there is
+    /// none, and no key has to be made and looked up.
     pub(crate) fn unqueued_sql(
         &self,
         change: usize,
@@ -130,12 +133,13 @@ impl Ledger {
             Some(side) => format!("ec_q.side = '{}'", side.as_str()),
             None => format!("ec_q.{ENTRIES}"),
         };
-        Ok(format!(
-            "NOT EXISTS (SELECT 1 FROM {} ec_q WHERE ec_q.row_key = {key} AND ec_q.id = {id} \
-             AND ec_q.generation = {} AND ec_q.change = {change} AND {side})",
+        let any = format!(
+            "NOT EXISTS (SELECT 1 FROM {} ec_q WHERE ec_q.id = {id} AND ec_q.generation = {} \
+             AND ec_q.change = {change} AND {side}",
             self.table("queue"),
             self.def.generation
-        ))
+        );
+        Ok(format!("({any}) OR {any} AND ec_q.row_key = {key}))"))
     }
 
     /// SQLite has no variables: what a trigger has to know of the statement or transaction around it is an entry of the

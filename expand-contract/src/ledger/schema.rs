@@ -130,6 +130,31 @@ const TABLES: &[(&str, &str)] = &[
          updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, \
          PRIMARY KEY (id, generation, reader, role_name)",
     ),
+    // what operators ask of runs; stands until it is lifted, and stays on record
+    (
+        "requests",
+        "request {serial}, id text NOT NULL, generation integer NOT NULL, kind text NOT NULL, reason text NOT NULL, \
+         requested_by text NOT NULL, requested_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, lifted_by text, \
+         lifted_at timestamptz",
+    ),
+    // what comparisons of all rows came to
+    (
+        "verifications",
+        "verification {serial}, id text NOT NULL, generation integer NOT NULL, step text NOT NULL, \
+         rows_compared bigint NOT NULL, mismatches bigint NOT NULL, repaired bigint NOT NULL, \
+         definition_hash text NOT NULL, runner text NOT NULL, token bigint NOT NULL, \
+         at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    ),
+    // how far the last run of each step is; `published` is the epoch of the phase in which it works
+    (
+        "runs",
+        "id text NOT NULL, generation integer NOT NULL, step text NOT NULL, table_name text NOT NULL, \
+         runner text NOT NULL, token bigint NOT NULL, seq bigint NOT NULL, published bigint NOT NULL, state text NOT NULL, \
+         reason text, sweep integer NOT NULL, batches bigint NOT NULL, rows_done bigint NOT NULL, \
+         rows_changed bigint NOT NULL, rows_total bigint, rate bigint, eta_ms bigint, batch_size bigint NOT NULL, \
+         workers integer NOT NULL, elapsed_ms bigint NOT NULL, worked_ms bigint NOT NULL, lease_ms bigint NOT NULL, \
+         started_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, PRIMARY KEY (id, generation, step)",
+    ),
 ];
 
 /// Columns that came after their table: its name, the column's, its definition, the version that brought it.
@@ -143,6 +168,8 @@ const COLUMNS: &[(&str, &str, &str, u32)] = &[
     ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
     // how the old column took its values from a sequence
     ("columns", "old_identity", "text", 2),
+    // the definition under which the rows were compared last
+    ("migrations", "verified_hash", "text NOT NULL DEFAULT ''", 2),
     // comment and the like
     ("saved_indexes", "extras_sql", "text NOT NULL DEFAULT ''", 2),
 ];
@@ -258,8 +285,11 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
         }
         s.batch(match dialect {
             // a key may be longer than an entry of another kind of index
+            // an update of what a unique index has waits for whoever holds the row FOR KEY SHARE, any other does not
+            // (manual, *Row-Level Locks*): so a takeover waits for a runner's transactions and a renewal does not
             Dialect::Postgres => {
-                "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key)"
+                "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key); \
+                 CREATE UNIQUE INDEX IF NOT EXISTS runners_token ON expand_contract.runners (table_name, token)"
             }
             Dialect::Sqlite => {
                 "CREATE INDEX IF NOT EXISTS expand_contract_queue_row_key ON expand_contract_queue (row_key)"

@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub(crate) settled: bool,
     /// The step that published the phase; none where an older release did.
     pub(crate) published_by: Option<Step>,
+    /// The last comparison was made under this process's definition.
+    pub(crate) same_definition: bool,
 }
 
 /// One migration's part of the ledger.
@@ -122,19 +124,20 @@ impl Ledger {
             return Ok(None);
         };
         // a ledger that an older release keeps has not got them yet
-        let (published, settled, published_by) = match meta.version {
-            ..2 => ("'0'", "'0'", "''"),
-            _ => (
+        let [published, settled, published_by, verified_hash] = match meta.version {
+            ..2 => ["'0'", "'0'", "''", "''"],
+            _ => [
                 "CAST(published AS text)",
                 "CAST(settled AS text)",
                 "published_by",
-            ),
+                "verified_hash",
+            ],
         };
         let sql = format!(
             "SELECT CAST(generation AS text), CAST(pass AS text), phase, CAST(old_incomplete AS text), \
              CAST(cleanup AS text), CAST(epoch AS text), definition_hash, reads, writes, CAST(backfilled AS text), \
              CAST(verified AS text), CAST(mismatches AS text), table_name, runner, CAST(updated_at AS text), \
-             {published}, {settled}, {published_by} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
+             {published}, {settled}, {published_by}, {verified_hash} FROM {} WHERE id = {BIND} AND generation >= {} ORDER BY generation DESC",
             self.table("migrations"),
             self.def.generation
         );
@@ -152,7 +155,7 @@ impl Ledger {
             });
         }
         let pass = row.number()?;
-        Ok(Some(Row {
+        let mut row = Row {
             stage: stage(pass, &row.text())?,
             old_incomplete: row.flag()?,
             cleanup: row.flag()?,
@@ -169,7 +172,11 @@ impl Ledger {
             published: row.number()?,
             settled: row.flag()?,
             published_by: row.text().parse().ok(),
-        }))
+            same_definition: row.text() == self.hash(),
+        };
+        // what was proved of another definition is not proved of this one
+        row.verified &= row.same_definition;
+        Ok(Some(row))
     }
 
     /// Another migration of the table that is neither untouched nor over.
@@ -311,21 +318,9 @@ impl Ledger {
         self.set(s, "settled = 1")
     }
 
-    /// The copy is complete as far as this runner can tell.
+    /// The copy is complete as far as this runner can tell. What was proved before is not proved of what it wrote.
     pub(crate) fn backfilled(&self, s: &mut dyn Session) -> Result<(), Error> {
-        self.set(s, "backfilled = 1")
-    }
-
-    /// The result of a comparison.
-    pub(crate) fn verified(&self, s: &mut dyn Session, mismatches: u64) -> Result<(), Error> {
-        self.set(
-            s,
-            &format!(
-                // rows that differ are for another backfill to repair
-                "verified = {0}, mismatches = {mismatches}, backfilled = CASE WHEN {0} = 1 THEN backfilled ELSE 0 END",
-                i32::from(mismatches == 0)
-            ),
-        )
+        self.set(s, "backfilled = 1, verified = 0, mismatches = NULL")
     }
 
     /// Freezes an old column.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::store::Ledger;
 use super::table;
+use crate::backend::driver::driver;
 use crate::backend::session::{transaction, Session, TextRow};
 use crate::definition::Dialect;
 use crate::error::{Error, While};
@@ -186,7 +187,8 @@ pub(crate) fn poisoned(
 impl Ledger {
     /// Whom the triggers saw, the latest first. Takes no lock that a writer waits for.
     pub(crate) fn strangers(&self, s: &mut dyn Session) -> Result<Vec<Stranger>, Error> {
-        if s.dialect() == Dialect::Postgres && s.depth()? == 0 {
+        let outside = s.dialect() == Dialect::Postgres && s.depth()? == 0;
+        if outside && !driver(s.dialect())?.in_block(s)? {
             // a serializable read of the evidence could be what makes a serializable writer fail
             return transaction(s, |s| {
                 s.batch("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")

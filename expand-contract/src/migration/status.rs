@@ -8,10 +8,13 @@ use crate::error::Error;
 use crate::ledger;
 use crate::options::Options;
 use crate::phase::{Phase, Stage};
+use crate::progress::RunReport;
+use crate::request::Request;
 use crate::runner::{Position, Runner};
 use crate::shadow::ShadowReads;
 use crate::state::{PhaseCell, Snapshot};
 use crate::stranger::Stranger;
+use crate::verification::Verification;
 use crate::waiting::{Instance, Override};
 
 /// Where a migration stands.
@@ -58,6 +61,12 @@ pub struct Status {
     pub strangers: Vec<Stranger>,
     /// What reads that looked at both columns have found since `expand`, as far as it was reported.
     pub shadow_reads: ShadowReads,
+    /// The result of the last comparison of all rows.
+    pub verification: Option<Verification>,
+    /// What an operator asks of whoever runs it, while that stands.
+    pub request: Option<Request>,
+    /// How far the run is that worked on it last, whichever process it is or was in.
+    pub progress: Option<RunReport>,
 }
 
 pub(super) fn read<M: Migrate>(runner: &mut Runner<'_>) -> Result<(Snapshot, Status), Error> {
@@ -125,18 +134,29 @@ fn status(migration: &'static str, table: String, position: &Position) -> Status
         overrides: Vec::new(),
         strangers: Vec::new(),
         shadow_reads: ShadowReads::default(),
+        verification: None,
+        request: None,
+        progress: None,
     }
 }
 
 // with the lists, which a statement's phase does not need, and a ledger that an older release keeps does not have
 pub(super) fn company(runner: &mut Runner<'_>, mut status: Status) -> Result<Status, Error> {
-    if status.in_ledger && ledger::is_current(runner.s)? {
+    if !ledger::is_current(runner.s)? {
+        return Ok(status);
+    }
+    status.request = runner.ledger.request(runner.s)?;
+    status.progress = runner.ledger.run(runner.s)?;
+    if status.in_ledger {
         let registered = runner.ledger.instances(runner.s)?.into_iter();
         status.instances = registered.map(|row| row.instance).collect();
         status.overrides = runner.ledger.overrides(runner.s)?;
         status.strangers = runner.ledger.strangers(runner.s)?;
         status.shadow_reads = runner.ledger.shadow_reads(runner.s)?;
         (status.queued, status.queued_since) = runner.waiting()?;
+        if let Some(row) = runner.ledger.row(runner.s)? {
+            status.verification = runner.ledger.verification(runner.s, &row)?;
+        }
     }
     Ok(status)
 }

@@ -3,7 +3,7 @@
 use super::{Active, Context};
 use crate::catalogue::expr::rename;
 use crate::catalogue::{Check, Expr, Index, Statistics};
-use crate::definition::Conversion;
+use crate::definition::{Conversion, Part};
 use crate::error::Obstacle;
 
 /// What the annotation says of an object by its name.
@@ -17,28 +17,37 @@ enum Said {
 
 impl Context<'_> {
     fn said(&self, name: &str) -> Option<Said> {
-        let mut all = self.changes.iter().flat_map(|change| change.def.carry);
         let dialect = self.table.dialect;
-        let sql = all.find_map(|carry| match carry.sql {
-            _ if !dialect.same_name(carry.name, name) => None,
-            None => Some(None),
-            Some(sql) => Some(Some(sql.get(dialect)?)),
-        })?;
-        let Some(sql) = sql else {
+        let found = self.changes.iter().find_map(|change| {
+            let mut carry = change.def.carry.iter();
+            let found = carry.find(|carry| dialect.same_name(carry.name, name))?;
+            match &found.sql {
+                None => Some(None),
+                Some(sql) => Some(Some((change.def.new, sql.parts(dialect)?))),
+            }
+        });
+        let Some((column, parts)) = found? else {
             return Some(Said::Left);
         };
-        // the annotation knows the columns by their last names
+        let mut sql = String::new();
+        for part in parts {
+            match part {
+                Part::Sql(text) => sql.push_str(text),
+                Part::Column => dialect.quote_into(column, &mut sql),
+            }
+        }
+        // the annotation knows all columns by their last names
         let names: Vec<(&str, &str)> = self
             .changes
             .iter()
             .filter(|change| change.def.new != change.to)
             .map(|change| (change.def.new, change.to))
             .collect();
-        let sql = match names.is_empty() {
-            true => sql.to_owned(),
-            false => rename(sql, dialect, &names).unwrap_or_else(|| sql.to_owned()),
+        let renamed = match names.is_empty() {
+            true => None,
+            false => rename(&sql, dialect, &names),
         };
-        Some(Said::Sql(sql))
+        Some(Said::Sql(renamed.unwrap_or(sql)))
     }
 
     /// Whether the annotation wants no copy of an object.
@@ -186,15 +195,19 @@ impl Context<'_> {
         }
     }
 
-    /// Conditions under which a row does not satisfy what the annotation gives for a CHECK.
-    pub(crate) fn violations(&self) -> Vec<String> {
-        let mut out = Vec::new();
-        for check in self.old_checks().filter(|check| check.validated) {
-            if let Some(Said::Sql(sql)) = self.said(&check.name) {
-                out.push(format!("({sql}) IS FALSE"));
-            }
-        }
-        out
+    /// The CHECK constraints whose conditions the annotation gives, with these.
+    pub(crate) fn given_checks(&self) -> impl Iterator<Item = (&Check, String)> {
+        self.old_checks()
+            .filter_map(|check| match self.said(&check.name) {
+                Some(Said::Sql(sql)) => Some((check, sql)),
+                _ => None,
+            })
+    }
+
+    /// Conditions under which a row does not satisfy what the annotation gives for a CHECK that all rows satisfied.
+    pub(crate) fn violations(&self) -> impl Iterator<Item = String> + '_ {
+        let checks = self.given_checks().filter(|(check, _)| check.validated);
+        checks.map(|(_, sql)| format!("({sql}) IS FALSE"))
     }
 
     /// What the annotation names that the table does not have.
@@ -202,7 +215,9 @@ impl Context<'_> {
         let (table, mut out) = (self.table, Vec::new());
         for change in self.changes {
             for carry in change.def.carry {
-                let applies = carry.sql.is_none_or(|sql| sql.get(table.dialect).is_some());
+                let applies = carry
+                    .sql
+                    .is_none_or(|sql| sql.parts(table.dialect).is_some());
                 let known = |name: &String| table.dialect.same_name(name, carry.name);
                 let found = self.old_indexes().any(|index| known(&index.name))
                     || self.old_checks().any(|check| known(&check.name))
@@ -228,9 +243,10 @@ impl Context<'_> {
                 let (kind, flaw) = self.index_flaw(index);
                 out.extend(self.obstacle(flaw, kind, &index.name, "(…)"));
             }
-            if let (true, true) = (index.replica_identity, self.is_left(&index.name)) {
+            // it has to be one that the server takes for that, and of plain columns no annotation need speak
+            if index.replica_identity && self.said(&index.name).is_some() {
                 if let Some(change) = self.of_index(index) {
-                    let kind = "replica identity index that the annotation drops";
+                    let kind = "replica identity index that the annotation names";
                     out.push(Obstacle::new(change.from, kind, &index.name));
                 }
             }

@@ -30,13 +30,15 @@ pub struct Action {
     pub lock: &'static str,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
-    /// Further tables that its statements lock.
+    /// What its statements lock besides.
     pub(crate) others: Vec<Other>,
 }
 
-/// A table other than the migration's.
+/// A table other than the migration's, or a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 pub(crate) struct Other {
+    pub(crate) is_table: bool,
     /// The database's own handle.
     pub(crate) id: String,
     /// The quoted name.
@@ -78,9 +80,6 @@ pub(crate) enum Kind {
 pub(crate) enum Work {
     /// A statement.
     Sql(String),
-    /// A statement that locks more than the table: not to have such a lock in time is no error, the action is tried again.
-    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    Locking(String),
     /// SQLite: a column's definition in the schema table.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     Define { column: String, edit: Definition },
@@ -385,7 +384,7 @@ impl Action {
         let mut sql = Vec::new();
         for piece in &work {
             match piece {
-                Work::Sql(text) | Work::Locking(text) => sql.push(text.clone()),
+                Work::Sql(text) => sql.push(text.clone()),
                 Work::Define { column, edit } => sql.push(match edit {
                     Definition::Replace(text) => {
                         format!("-- sqlite_schema: column {column} becomes {text}")

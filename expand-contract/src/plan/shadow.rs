@@ -139,6 +139,9 @@ impl Context<'_> {
                         .row_key(self.table, &format!("{}.", self.table.sql())),
                 )?,
                 samples: 1,
+                arrays: false,
+                apart: false,
+                limit: None,
             },
         })
     }

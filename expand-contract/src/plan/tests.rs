@@ -67,6 +67,7 @@ fn table(dialect: Dialect) -> Table {
         given: None,
         create_sql: String::new(),
         extras: Vec::new(),
+        clustered: false,
         replica_identity: unique,
         problem: None,
     };

@@ -7,16 +7,14 @@ use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::gate::Gate;
-use crate::ledger::Lease;
-use crate::options::{ActionEvent, Moment};
+use crate::ledger::{Lease, Ledger};
+use crate::options::{ActionEvent, LockWait, Moment};
 use crate::phase::{Phase, Side, Step};
 use crate::plan::{Action, Kind, Work};
 
 /// How far an attempt at a transaction came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
-    /// No lock was to be had.
-    Locked,
     /// Somebody has queued a row since the queue was drained.
     Queued,
     All,
@@ -30,21 +28,19 @@ impl Runner<'_> {
         facts: &Facts,
         actions: &[Action],
     ) -> Result<(), Error> {
+        self.must_be_direct(actions)?;
         for action in actions {
+            self.ready(lease, action.step)?;
             self.hook(action, Moment::Before)?;
             match &action.kind {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
-                Kind::Outside => {
-                    self.in_transaction(lease, |_| Ok(()))?;
-                    self.driver.outside(self.s, &action.work)?;
-                    self.note(lease, action)?;
-                }
+                Kind::Outside => self.outside(lease, facts, action)?,
                 Kind::Backfill { reverse } => {
                     self.copy_rows(lease, facts, action.step, *reverse)?;
                     self.note(lease, action)?;
                 }
                 Kind::Verify => {
-                    self.compare_rows(lease, facts, action.step)?;
+                    self.prove_rows(lease, facts, action.step)?;
                     self.note(lease, action)?;
                 }
                 Kind::Queue => {
@@ -57,6 +53,7 @@ impl Runner<'_> {
                 }
                 Kind::Barrier { grace } => self.barrier(lease, facts, action, *grace)?,
             }
+            self.told(lease)?;
             self.hook(action, Moment::After)?;
         }
         Ok(())
@@ -92,22 +89,116 @@ impl Runner<'_> {
         lease: &Lease,
         mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let driver = self.driver;
         let mut attempt = 0;
         loop {
-            let result = transaction(self.s, |s| {
-                driver.settle(s)?;
-                lease.fence(s)?;
-                work(s)
-            });
-            match result {
-                Err(error) if driver.is_busy(&error) && attempt < self.options.retries => {
+            match self.once(lease, &mut work) {
+                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
                     attempt += 1;
                     std::thread::sleep(backoff(attempt));
                 }
                 result => return result,
             }
         }
+    }
+
+    fn once<T>(
+        &mut self,
+        lease: &Lease,
+        work: &mut impl FnMut(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let driver = self.driver;
+        transaction(self.s, |s| {
+            driver.settle(s)?;
+            lease.fence(s)?;
+            work(s)
+        })
+    }
+
+    /// The same for DDL: also again where a lock is taken, for as long as the caller has patience.
+    pub(super) fn with_locks<T>(
+        &mut self,
+        lease: &Lease,
+        facts: &Facts,
+        action: &Action,
+        mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (driver, timeout) = (self.driver, self.options.lock_timeout);
+        let gate = matches!(action.kind, Kind::Publish { .. });
+        let since = Instant::now();
+        let (mut attempt, mut busy) = (0, 0);
+        loop {
+            attempt += 1;
+            let result = self.once(lease, &mut |s: &mut dyn Session| {
+                driver.clear(s, &action.others)?;
+                driver.lock(s, &facts.table, gate, action.lock, timeout)?;
+                work(s)
+            });
+            match result {
+                Err(error) if driver.is_locked(&error) => {
+                    let left = self.missed(facts, action, (attempt, since))?;
+                    // what was undone was also the renewal of the lease
+                    self.in_transaction(lease, |_| Ok(()))?;
+                    std::thread::sleep(backoff(attempt).min(left));
+                }
+                Err(error) if driver.is_busy(&error) && busy < self.options.retries => {
+                    busy += 1;
+                    std::thread::sleep(backoff(busy));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// A look at the ledger outside of a transaction, again while the database is busy.
+    pub(super) fn patiently<T>(
+        &mut self,
+        look: impl Fn(&mut dyn Session, &Ledger) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempt = 0;
+        loop {
+            match look(self.s, &self.ledger) {
+                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
+                    attempt += 1;
+                    std::thread::sleep(backoff(attempt));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// A lock was taken: tells by whom; an error if that was the last attempt, else how much time is left.
+    fn missed(
+        &mut self,
+        facts: &Facts,
+        action: &Action,
+        (attempt, since): (u32, Instant),
+    ) -> Result<Duration, Error> {
+        let gate = matches!(action.kind, Kind::Publish { .. });
+        let blockers =
+            self.driver
+                .blockers(self.s, (&facts.table, &action.others), gate, action.lock)?;
+        let locks = &mut self.options.locks;
+        let wait = LockWait {
+            step: action.step,
+            action: action.name.clone(),
+            attempt,
+            waited: since.elapsed(),
+            limit: locks.patience,
+            blockers,
+        };
+        if let Some(callback) = &mut locks.on_wait {
+            callback(&wait);
+        }
+        if wait.waited >= locks.patience || locks.retries.is_some_and(|most| attempt > most) {
+            return Err(Error::Locked {
+                action: wait.action,
+                what: facts.table.name.to_string(),
+                attempts: attempt,
+                waited: wait.waited,
+                blockers: wait.blockers,
+            });
+        }
+        Ok(wait.limit - wait.waited)
     }
 
     fn transactional(
@@ -117,38 +208,18 @@ impl Runner<'_> {
         action: &Action,
     ) -> Result<(), Error> {
         let (driver, ledger) = (self.driver, self.ledger.clone());
-        let gate = matches!(action.kind, Kind::Publish { .. });
         let quiet = self.quiet_terms();
         let queue = action.work.contains(&Work::EmptyQueue);
         let queue = queue && self.named(Gate::Queue).is_none();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let timeout = self.options.lock_timeout;
-            let done = self.in_transaction(lease, |s| {
-                // what keeps out no reader and no writer may take its time, so it comes before what does
-                if !driver.clear(s, &action.others)?
-                    || !driver.lock(s, &facts.table, gate, action.lock, timeout)?
-                {
-                    return Ok(Done::Locked);
-                }
+            let done = self.with_locks(lease, facts, action, |s| {
                 if queue && ledger.queue_length(s)?.0 > 0 {
                     return Ok(Done::Queued);
                 }
                 quiet.check(s, &ledger, lease, action)?;
                 for piece in &action.work {
-                    if let Work::Locking(sql) = piece {
-                        if !driver.locking(s, sql, timeout)? {
-                            // what was done before it is undone
-                            return Err(Error::Locked {
-                                action: action.name.clone(),
-                                what: facts.table.name.to_string(),
-                                attempts: attempt,
-                                blockers: String::new(),
-                            });
-                        }
-                        continue;
-                    }
                     work(s, (driver, &ledger, facts), action.step, piece)?;
                 }
                 ledger.record(s, lease, action.step, &action.name)?;
@@ -167,11 +238,7 @@ impl Runner<'_> {
                     }
                 }
                 Ok(Done::All)
-            });
-            let done = match done {
-                Err(Error::Locked { .. }) => Done::Locked,
-                result => result?,
-            };
+            })?;
             if done == Done::All {
                 if let Kind::Publish {
                     to, old_incomplete, ..
@@ -182,33 +249,15 @@ impl Runner<'_> {
                 }
                 return Ok(());
             }
-            if done == Done::Queued {
-                if attempt > self.options.retries {
-                    let found = format!(
-                        "rows came into it as fast as they were converted, {attempt} times"
-                    );
-                    let remedy = "stop the writers that know one column only, and run it again";
-                    let gate = Gate::Queue;
-                    return self.closed(lease, action.step, gate, found, remedy);
-                }
-                self.queue_gates(lease, facts, action.step)?;
-                // not under the lock: a snapshot from before shows these rows without their other value
-                self.await_snapshots(lease, facts, action.step)?;
-                continue;
-            }
             if attempt > self.options.retries {
-                return Err(self.locked(&facts.table, action, attempt));
+                let found =
+                    format!("rows came into it as fast as they were converted, {attempt} times");
+                let remedy = "stop the writers that know one column only, and run it again";
+                return self.closed(lease, action.step, Gate::Queue, found, remedy);
             }
-            std::thread::sleep(backoff(attempt));
-        }
-    }
-
-    fn locked(&mut self, table: &Table, action: &Action, attempts: u32) -> Error {
-        Error::Locked {
-            action: action.name.clone(),
-            what: table.name.to_string(),
-            attempts,
-            blockers: self.driver.blockers(self.s, table),
+            self.queue_gates(lease, facts, action.step)?;
+            // not under the lock: a snapshot from before shows these rows without their other value
+            self.await_snapshots(lease, facts, action.step)?;
         }
     }
 }
@@ -225,9 +274,8 @@ pub(super) fn work(
     step: Step,
     piece: &Work,
 ) -> Result<(), Error> {
-    use crate::error::While;
     match piece {
-        Work::Sql(sql) | Work::Locking(sql) => s.batch(sql).during(sql.clone()),
+        Work::Sql(sql) => driver.ddl(s, sql),
         Work::Define { column, edit } => driver.define(s, &facts.table, column, edit),
         Work::Save(index) => ledger.save(s, index),
         Work::SaveCheck(check) => ledger.save_check(s, check),

@@ -205,6 +205,8 @@ impl Runner<'_> {
         if let Some(callback) = &mut self.options.on_wait {
             callback(&waiting);
         }
+        // a pause changes nothing here
+        self.requested()?;
         if waiting.waited < wait.limit {
             return Ok(false);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::action::backoff;
-use super::backfill::{reason, Job};
+use super::job::{reason, Job};
 use super::{Facts, Runner};
 use crate::backend::driver::Driver;
 use crate::backend::session::Session;
@@ -13,9 +13,9 @@ use crate::definition::Conversion;
 use crate::error::{Error, PoisonRow, While};
 use crate::gate::Gate;
 use crate::ledger::{Entry, Lease, Ledger, Written};
-use crate::options::Progress;
 use crate::phase::{Phase, Step};
 use crate::plan::Context;
+use crate::progress::Progress;
 
 /// What a drain of the queue did, and what it left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,9 +120,7 @@ impl Drain<'_> {
                         Written::Old => Direction::Forward,
                         Written::New => Direction::Reverse,
                     },
-                    slot: "queue",
-                    size: 0,
-                    samples: 0,
+                    walk: "queue",
                 };
                 let range = self.driver.queued(s, self.cx.table, &keys)?;
                 let mut request = job.request(change, &range)?;
@@ -256,14 +254,7 @@ impl Runner<'_> {
             after: 0,
             end: ledger.queue_end(self.s)?,
         };
-        let mut progress = Progress {
-            step,
-            sweep: 0,
-            batches: 0,
-            rows: 0,
-            changed: 0,
-            estimated_total: None,
-        };
+        let mut progress = Progress::new(step, 0, None);
         while walk.after < walk.end {
             let Some(worked) = self.drain_batch(lease, facts, &mut walk)? else {
                 break;
@@ -294,6 +285,7 @@ impl Runner<'_> {
                     expected: Phase::Expanded,
                 });
             }
+            runner.ready(lease, Step::Backfill)?;
             let facts = runner.facts()?;
             runner.drain(lease, &facts, Step::Backfill)
         })

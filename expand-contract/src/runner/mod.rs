@@ -3,17 +3,25 @@
 mod action;
 mod backfill;
 mod barrier;
+mod build;
 mod drain;
 mod empty;
 mod gates;
+mod hand;
 mod intact;
+mod job;
 mod locate;
 mod pace;
 mod preflight;
+mod repair;
+mod requests;
 mod shadow;
 mod steering;
 mod strangers;
+mod throttle;
 mod verify;
+mod walk;
+mod workers;
 
 pub(crate) use action::backoff;
 pub use drain::Drained;
@@ -44,8 +52,11 @@ pub(crate) struct Runner<'r> {
     pub(crate) ledger: Ledger,
     /// Told of every phase as soon as it is published.
     pub(crate) published: &'r dyn Fn(Stage, bool),
+    /// The server process that worked for it first.
+    pub(crate) process: Option<i64>,
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
+    telling: pace::Telling,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -74,7 +85,9 @@ impl<'r> Runner<'r> {
             name,
             options,
             published: &|_, _| (),
+            process: None,
             since: None,
+            telling: pace::Telling::default(),
         })
     }
 
@@ -157,11 +170,13 @@ impl<'r> Runner<'r> {
         what: &str,
         work: impl FnOnce(&mut Self, &Lease) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.s.depth()? > 0 {
+        // a transaction that Diesel knows nothing of would be committed by the first of the runner's
+        if self.s.depth()? > 0 || self.driver.in_block(self.s)? {
             return Err(Error::InsideTransaction {
                 what: what.to_owned(),
             });
         }
+        self.check_workers()?;
         self.driver.version(self.s)?;
         let table = self.driver.table(self.s, &self.name)?;
         let table = table.ok_or_else(|| Error::TableNotFound {
@@ -169,10 +184,16 @@ impl<'r> Runner<'r> {
         })?;
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
+        self.check_throttles()?;
         ledger::ensure(self.s)?;
+        // whoever has cancelled it wants no run to wait for the lease either
+        self.requested()?;
         let who = self.options.who();
         let lease = Lease::acquire(self.s, self.driver, &table, &who, self.options.lease)?;
         let result = work(self, &lease);
+        if let Err(error) = &result {
+            self.failed(&lease, error);
+        }
         // after a lost connection this fails, and the lease runs out
         lease.release(self.s);
         result
@@ -209,6 +230,7 @@ impl<'r> Runner<'r> {
             let actions = runner.context(&facts).actions(step)?;
             runner.quiet_before(lease, &actions)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, step)?;
             runner.completed(lease, step)?;
             Ok(runner.position()?.stage)
         })
@@ -285,6 +307,7 @@ impl<'r> Runner<'r> {
             }
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             runner.run(lease, &facts, &actions)?;
+            runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
         })
     }

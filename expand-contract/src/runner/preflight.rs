@@ -1,6 +1,6 @@
 //! Everything that can be known to go wrong is found before the first change.
 
-use super::backfill::reason;
+use super::job::reason;
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
@@ -42,7 +42,32 @@ impl Runner<'_> {
         for change in &facts.changes {
             self.conversion(&cx, table, change)?;
         }
-        Ok(())
+        self.given_checks(&cx)
+    }
+
+    // Before there is a column of that name and type, a query can have one.
+    fn given_checks(&mut self, cx: &Context<'_>) -> Result<(), Error> {
+        let (table, mut columns) = (cx.table, Vec::new());
+        for change in cx.changes {
+            let null = self.driver.typed_null(&cx.new_type(change)?);
+            columns.push(format!("{null} AS {}", table.dialect.quote(change.to)));
+        }
+        let mut refused = Vec::new();
+        for (check, condition) in cx.given_checks() {
+            let sql = format!(
+                "SELECT 'x' FROM (SELECT ec_t.*, {} FROM {} ec_t) ec_q WHERE ({condition}) LIMIT 0",
+                columns.join(", "),
+                table.sql()
+            );
+            if let (Err(error), Some(change)) = (self.quiet(&sql), cx.changes.first()) {
+                let kind = format!(
+                    "annotation that fails ({}), of the CHECK constraint",
+                    reason(&error)
+                );
+                refused.push(Obstacle::new(change.from, &kind, &check.name));
+            }
+        }
+        refuse(table, refused)
     }
 
     /// What the library cannot promise, but can see; an error for what the next steps would refuse. Reads only.

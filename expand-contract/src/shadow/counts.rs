@@ -113,11 +113,7 @@ pub(super) fn reader() -> String {
         .as_deref()
         .and_then(|path| path.file_name())
         .map_or_else(|| "unknown".into(), |name| name.to_string_lossy());
-    let host = std::env::var("HOSTNAME").ok().or_else(|| {
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-        Some(name.trim().to_owned())
-    });
-    match host.filter(|host| !host.is_empty()) {
+    match crate::host::host() {
         Some(host) => format!("{program}@{host}"),
         None => program.into_owned(),
     }

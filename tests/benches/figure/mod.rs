@@ -17,8 +17,21 @@ pub(crate) fn wanted(name: &str) -> bool {
     parts.peek().is_none() || parts.any(|part| name.contains(&part))
 }
 
+/// Prints a figure: the median of the rounds' ratios.
+#[allow(dead_code, reason = "not every benchmark measures by itself")]
+pub(crate) fn tell(name: &str, mut ratios: Vec<f64>) {
+    println!("figure {name} ratio {:.3}", median(&mut ratios));
+}
+
+/// The one in the middle.
+pub(crate) fn median(ratios: &mut [f64]) -> f64 {
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
 /// The time of one piece of work, in proportion to the other's: the median of `rounds` rounds. Both get the round's
 /// number and say how long they took.
+#[allow(dead_code, reason = "not every benchmark measures in short rounds")]
 pub(crate) fn in_turns<S>(
     rounds: usize,
     on: &mut S,
@@ -40,8 +53,7 @@ pub(crate) fn in_turns<S>(
         })
         .skip(warm_up)
         .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
+    median(&mut ratios)
 }
 
 /// How long the work takes.

@@ -207,45 +207,37 @@ pub fn and_back<M: MigrateOn<PgConnection>>(db: &Postgres, live: impl Fn(&mut Pg
         migration.rollback(conn).ok();
         same(before, &catalogue(conn));
     };
-    for last in [Step::Expand, Step::Backfill, Step::Switch] {
-        let copy = db.copy();
-        let conn = &mut copy.connect();
-        let before = catalogue(conn);
-        M::migration()
-            .options(fast())
-            .advance_to(conn, last)
-            .unwrap();
-        back(conn, &before);
-    }
-    for stop in 0.. {
-        let copy = db.copy();
-        let conn = &mut copy.connect();
-        let before = catalogue(conn);
-        let stopped = stop_at::<M>(conn, Step::Retire, stop);
-        back(conn, &before);
-        if !stopped {
-            break;
-        }
-    }
-    let retired = db.copy();
+    let first = db.copy();
     let before = {
-        let conn = &mut retired.connect();
+        let conn = &mut first.connect();
         let before = catalogue(conn);
-        M::migration()
-            .options(fast())
-            .advance_to(conn, Step::Retire)
-            .unwrap();
+        for last in [Step::Expand, Step::Backfill, Step::Switch] {
+            let mut migration = M::migration().options(fast());
+            migration.advance_to(conn, last).unwrap();
+            back(conn, &before);
+        }
+        let mut migration = M::migration().options(fast());
+        migration.advance_to(conn, Step::Switch).unwrap();
         before
     };
-    for stop in 0.. {
-        let copy = retired.copy();
-        let conn = &mut copy.connect();
-        let stopped = stop_at::<M>(conn, Step::Rollback, stop);
-        back(conn, &before);
-        if !stopped {
-            break;
+    let each = |from: &Postgres, step| {
+        for stop in 0.. {
+            let copy = from.copy();
+            let conn = &mut copy.connect();
+            let stopped = stop_at::<M>(conn, step, stop);
+            back(conn, &before);
+            if !stopped {
+                break;
+            }
         }
+    };
+    each(&first, Step::Retire);
+    {
+        let conn = &mut first.connect();
+        let mut migration = M::migration().options(fast());
+        migration.advance_to(conn, Step::Retire).unwrap();
     }
+    each(&first, Step::Rollback);
 }
 
 /// Runs up to `last`, which stops behind its `stop`th action; `false`: it has no more.

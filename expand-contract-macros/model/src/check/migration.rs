@@ -23,6 +23,7 @@ pub(crate) fn migration(
     old_columns_have_one_heir(drafts, errors);
     old_columns_are_gone_from_the_schema(drafts, place, errors);
     intermediate_columns_are_free(drafts, place, errors);
+    crate::carry::check(drafts, errors);
 }
 
 /// A migration changes something; not worth saying if what it changes could not be read.

@@ -139,6 +139,7 @@ fn others(cx: &Context<'_>, key: &ForeignKey) -> Vec<Other> {
     let ends = [&key.from, &key.to].into_iter();
     ends.filter(|end| end.id != cx.table.id)
         .map(|end| Other {
+            is_table: true,
             id: end.id.clone(),
             sql: table(end),
         })
@@ -169,7 +170,7 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
     let mut actions = Vec::new();
     if found.is_none() {
         let on_other = moved(cx, key, to);
-        let mut work = vec![Work::Locking(add_sql(&on_other, &name, false))];
+        let mut work = vec![Work::Sql(add_sql(&on_other, &name, false))];
         work.extend(comment_sql(key, &name).map(Work::Sql));
         let mut add = Action::new(
             step,
@@ -198,7 +199,7 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
             format!("foreign key {title} on {target}, for all rows"),
             Kind::Ddl,
             lock,
-            vec![Work::Sql(plans.to_owned()), Work::Locking(validate)],
+            vec![Work::Sql(plans.to_owned()), Work::Sql(validate)],
         );
         validate.others = others(cx, key);
         actions.push(validate);
@@ -209,7 +210,7 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
 // The copy takes the place and the name of the key.
 fn replaced(key: &ForeignKey) -> [Work; 2] {
     [
-        Work::Locking(drop_sql(key, &key.name)),
+        Work::Sql(drop_sql(key, &key.name)),
         Work::Sql(rename_sql(key, &copy_name(&key.name), &key.name)),
     ]
 }
@@ -259,7 +260,7 @@ pub(super) fn dropped(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
         .iter()
         .filter(|key| way(cx, key, To::Old).is_some() && way(cx, key, To::New).is_none());
     for key in copies {
-        work.push(Work::Locking(drop_sql(key, &key.name)));
+        work.push(Work::Sql(drop_sql(key, &key.name)));
         tables.extend(others(cx, key));
     }
     (work, tables)
@@ -269,7 +270,7 @@ pub(super) fn dropped(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
 pub(super) fn freed(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
     let (mut work, mut tables) = (Vec::new(), Vec::new());
     for key in keys(cx, To::Old, Way::In).filter(|key| way(cx, key, To::New).is_none()) {
-        work.push(Work::Locking(drop_sql(key, &key.name)));
+        work.push(Work::Sql(drop_sql(key, &key.name)));
         tables.extend(others(cx, key));
     }
     (work, tables)
@@ -312,7 +313,7 @@ pub(super) fn restored_replaced(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
             // made by a `retire` that did not finish; the old one is in place
             _ if all.iter().any(|other| of_old(&other)) => {
                 if way == Way::In {
-                    work.push(Work::Locking(drop_sql(key, &key.name)));
+                    work.push(Work::Sql(drop_sql(key, &key.name)));
                 }
             }
             Way::In => work.extend(replaced(key)),
@@ -333,8 +334,8 @@ pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
     for key in &cx.table.foreign_keys {
         if way(cx, key, To::New).is_some() {
             let last = moved(cx, key, To::New);
-            before.push(Work::Locking(drop_sql(key, &key.name)));
-            after.push(Work::Locking(add_sql(&last, &key.name, key.validated)));
+            before.push(Work::Sql(drop_sql(key, &key.name)));
+            after.push(Work::Sql(add_sql(&last, &key.name, key.validated)));
             after.extend(comment_sql(key, &key.name).map(Work::Sql));
         }
     }

@@ -9,7 +9,7 @@ use crate::backend::rules::Rules;
 use crate::catalogue::{Sequence, Source, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Obstacle;
-use crate::plan::{Active, Context, Work};
+use crate::plan::{Active, Context, Other, Work};
 
 /// Where the sequence stood, for the rest of the transaction.
 const PLACE: &str = "expand_contract.sequence";
@@ -63,6 +63,23 @@ fn owned(table: &Table, column: &str) -> Vec<Sequence> {
     sequences
         .filter(|sequence| sequence.source == Source::Default)
         .cloned()
+        .collect()
+}
+
+/// The sequences of the columns, which their moves lock.
+pub(super) fn locked(cx: &Context<'_>) -> Vec<Other> {
+    let columns = cx
+        .changes
+        .iter()
+        .flat_map(|change| [change.from, change.to]);
+    let columns = columns.filter_map(|name| cx.table.column(name));
+    columns
+        .flat_map(|column| &column.sequences)
+        .map(|sequence| Other {
+            is_table: false,
+            id: sequence.id.clone(),
+            sql: name(sequence),
+        })
         .collect()
 }
 
@@ -133,7 +150,7 @@ fn add_identity(table: &Table, column: &str, source: Source, sequence: &Sequence
         bounds(sequence)
     );
     let mut out = vec![
-        Work::Locking(alter(table, column, &add)),
+        Work::Sql(alter(table, column, &add)),
         Work::Sql(place(sequence)),
     ];
     out.extend(dressed(sequence));
@@ -151,11 +168,9 @@ fn hand_on(
     for sequence in sequences {
         let name = name(sequence);
         if let Some(type_sql) = type_sql.filter(|t| is_integer(t) && *t != sequence.type_sql) {
-            out.push(Work::Locking(format!(
-                "ALTER SEQUENCE {name} AS {type_sql}"
-            )));
+            out.push(Work::Sql(format!("ALTER SEQUENCE {name} AS {type_sql}")));
         }
-        out.push(Work::Locking(format!(
+        out.push(Work::Sql(format!(
             "ALTER SEQUENCE {name} OWNED BY {}.{}",
             table.sql(),
             quote(column)
@@ -171,8 +186,8 @@ pub(super) fn to_new(cx: &Context<'_>, change: &Active) -> Vec<Work> {
     let type_sql = new_type.as_deref().filter(|_| keeps_values(change));
     let mut out = Vec::new();
     if let Some(sequence) = identity(cx.table, change.from) {
-        out.push(Work::Locking(hold(&sequence)));
-        out.push(Work::Locking(alter(cx.table, change.from, "DROP IDENTITY")));
+        out.push(Work::Sql(hold(&sequence)));
+        out.push(Work::Sql(alter(cx.table, change.from, "DROP IDENTITY")));
         out.extend(add_identity(
             cx.table,
             change.to,
@@ -195,8 +210,8 @@ pub(super) fn to_old(cx: &Context<'_>, change: &Active) -> Vec<Work> {
     let mut out = Vec::new();
     if let Some(sequence) = identity(cx.table, change.to) {
         let (name, table) = (name(&sequence), cx.table.sql());
-        out.push(Work::Locking(hold(&sequence)));
-        out.push(Work::Locking(alter(cx.table, change.to, "DROP IDENTITY")));
+        out.push(Work::Sql(hold(&sequence)));
+        out.push(Work::Sql(alter(cx.table, change.to, "DROP IDENTITY")));
         out.push(Work::Sql(format!(
             "CREATE SEQUENCE {name} AS {} {}{}",
             change.frozen.old_type,
@@ -244,9 +259,9 @@ pub(super) fn restored(cx: &Context<'_>, change: &Active) -> Vec<Work> {
         return Vec::new();
     };
     let mut out = vec![
-        Work::Locking(hold(&sequence)),
+        Work::Sql(hold(&sequence)),
         Work::Sql(alter(cx.table, change.from, "DROP DEFAULT")),
-        Work::Locking(format!("DROP SEQUENCE {}", name(&sequence))),
+        Work::Sql(format!("DROP SEQUENCE {}", name(&sequence))),
     ];
     out.extend(add_identity(cx.table, change.from, source, &sequence));
     out
@@ -259,14 +274,14 @@ pub(super) fn on_empty(cx: &Context<'_>, change: &Active) -> (Vec<Work>, Vec<Wor
     let owned = owned(cx.table, change.from);
     let mut before: Vec<Work> = owned
         .iter()
-        .map(|sequence| Work::Locking(format!("ALTER SEQUENCE {} OWNED BY NONE", name(sequence))))
+        .map(|sequence| Work::Sql(format!("ALTER SEQUENCE {} OWNED BY NONE", name(sequence))))
         .collect();
     let new_type = cx.new_type(change).ok();
     let type_sql = new_type.as_deref().filter(|_| keeps_values(change));
     let mut after = hand_on(&owned, cx.table, column, type_sql);
     if let Some(sequence) = identity(cx.table, change.from) {
-        before.push(Work::Locking(hold(&sequence)));
-        before.push(Work::Locking(alter(cx.table, change.from, "DROP IDENTITY")));
+        before.push(Work::Sql(hold(&sequence)));
+        before.push(Work::Sql(alter(cx.table, change.from, "DROP IDENTITY")));
         after.extend(add_identity(cx.table, column, sequence.source, &sequence));
     }
     (before, after)

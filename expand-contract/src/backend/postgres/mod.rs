@@ -1,62 +1,42 @@
 //! PostgreSQL.
 
+mod build;
 mod catalogue;
 mod foreign_keys;
 mod identity;
-mod locking;
+mod lock;
 mod mirror;
 mod notices;
 mod open;
 mod primary_key;
 mod queue;
+mod ranges;
+mod replication;
 pub(crate) mod rules;
 
 use std::time::Duration;
 
-use super::driver::{Driver, Locator, Mark, Range};
-use super::rules::Rules;
+use diesel::sql_types::{Array, Nullable};
+
+use super::builder::Builder;
+use super::driver::{Driver, Locator, Mark, Position, Range, Segment, Standby};
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Other, Work};
-use crate::waiting::Transaction;
-use rules::Postgres;
+use crate::plan::{Context, Definition, Other};
+use crate::waiting::{Blocker, Transaction};
 
-super::runner_backend!(diesel::pg::Pg, Dialect::Postgres);
+super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
+    super::session::bound::<Array<Nullable<ST>>, _, _>(values)
+));
 
 pub(crate) struct Server;
 
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
-}
-
-fn keys(table: &Table, suffix: &str) -> String {
-    let names: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{}{suffix}", key.sql))
-        .collect();
-    names.join(", ")
-}
-
-fn typed_binds(table: &Table) -> String {
-    let binds: Vec<String> = table
-        .cursor
-        .iter()
-        .map(|key| format!("{BIND}::{}", key.type_sql))
-        .collect();
-    binds.join(", ")
-}
-
-fn compare(table: &Table, operator: &str) -> String {
-    // without the row constructor where one column will do: its estimates are better
-    match table.cursor.as_slice() {
-        [_] => format!("{} {operator} {}", keys(table, ""), typed_binds(table)),
-        _ => format!("({}) {operator} ({})", keys(table, ""), typed_binds(table)),
-    }
 }
 
 impl Driver for Server {
@@ -79,7 +59,12 @@ impl Driver for Server {
     }
 
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
-        catalogue::table(s, name)
+        let mut table = catalogue::table(s, name)?;
+        if let Some(table) = &mut table {
+            // what a runner has not given a name yet is no index of the table's
+            table.indexes.retain(|index| !build::is_build(&index.name));
+        }
+        Ok(table)
     }
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
@@ -123,14 +108,17 @@ impl Driver for Server {
     fn settle(&self, s: &mut dyn Session) -> Result<(), Error> {
         // One text form for keys whoever runs, no sequential plans on tables that were never analysed, and a lock
         // wait that ends before the deadlock detector of an application's transaction wakes up. Whatever the default is:
-        // what a runner reads must not make a serializable transaction of the application fail.
+        // what a runner reads must not make a serializable transaction of the application fail. A transaction's own timeout is
+        // of version 17.
         s.batch(
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
-             SELECT set_config('lock_timeout', greatest(1, least(500, \
-             (SELECT setting::int / 2 FROM pg_settings WHERE name = 'deadlock_timeout')))::text, true);",
+             SELECT CASE name WHEN 'deadlock_timeout' \
+             THEN set_config('lock_timeout', greatest(1, least(500, setting::int / 2))::text, true) \
+             ELSE set_config(name, '0', true) END \
+             FROM pg_settings WHERE name IN ('deadlock_timeout', 'transaction_timeout');",
         )
         .during("setting up a transaction")
     }
@@ -142,57 +130,20 @@ impl Driver for Server {
         gate: bool,
         mode: &str,
         timeout: Duration,
-    ) -> Result<bool, Error> {
-        let sql = table.sql();
-        let setting = "(SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout')";
-        // shorter than half of it: else the detector may end an application's transaction instead of this one
-        let short = format!(
-            "PERFORM set_config('lock_timeout', greatest(1, least({}, {setting} / 2))::text, true); ",
-            timeout.as_millis().max(1)
-        );
-        let mut locks = String::new();
-        if !matches!(mode, "none" | "ROW SHARE") {
-            // Autovacuum gives way to a waiter only after `deadlock_timeout`. This mode is in its way and in that of
-            // no reader or writer, so it can wait for that long; then the stronger one needs no patience.
-            locks.push_str(&format!(
-                "PERFORM set_config('lock_timeout', ({setting} * 2 + 500)::text, true); \
-                 LOCK TABLE ONLY {sql} IN SHARE UPDATE EXCLUSIVE MODE; "
-            ));
-        }
-        locks.push_str(&short);
-        // the gate always comes before a lock that a pinned transaction could wait for
-        if gate {
-            locks.push_str("LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE; ");
-        }
-        if !matches!(mode, "none" | "SHARE UPDATE EXCLUSIVE") {
-            locks.push_str(&format!("LOCK TABLE ONLY {sql} IN {mode} MODE; "));
-        }
-        if mode == "none" && !gate {
-            return Ok(true);
-        }
-        // by condition name: messages are translated, and Diesel does not hand on the code
-        let block = format!(
-            "BEGIN PERFORM set_config('expand_contract.locked', 'no', true); \
-             BEGIN {locks} PERFORM set_config('expand_contract.locked', 'yes', true); \
-             EXCEPTION WHEN lock_not_available OR deadlock_detected THEN NULL; END; END"
-        );
-        s.batch(&format!("DO {}", Postgres.literal(&block)))
-            .during("taking a lock")?;
-        let rows = s
-            .rows(
-                "SELECT current_setting('expand_contract.locked', true)",
-                &[],
-            )
-            .during("taking a lock")?;
-        Ok(one(rows).as_deref() == Some("yes"))
+    ) -> Result<(), Error> {
+        lock::take(s, table, gate, mode, timeout)
     }
 
-    fn clear(&self, s: &mut dyn Session, others: &[Other]) -> Result<bool, Error> {
-        locking::clear(s, others)
+    fn clear(&self, s: &mut dyn Session, others: &[Other]) -> Result<(), Error> {
+        lock::clear(s, others)
     }
 
-    fn locking(&self, s: &mut dyn Session, sql: &str, timeout: Duration) -> Result<bool, Error> {
-        locking::locking(s, sql, timeout)
+    fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
+        lock::ddl(s, sql)
+    }
+
+    fn is_locked(&self, error: &Error) -> bool {
+        lock::is_missed(error)
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -211,13 +162,15 @@ impl Driver for Server {
     }
 
     fn is_building(&self, s: &mut dyn Session, table: &Table) -> Result<bool, Error> {
-        // held for as long as a concurrent index build takes
+        // held, or waited for, for as long as a concurrent index build takes; vacuum and analyze are told apart as in `open`
         let sql = format!(
             "SELECT 'x' FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted \
+             WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' \
              AND l.pid <> pg_backend_pid() AND l.relation = ({BIND}::text)::oid \
              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-             AND coalesce(a.backend_type, '') <> 'autovacuum worker'"
+             AND a.usesysid IS NOT NULL \
+             AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum v WHERE v.pid = a.pid) \
+             AND NOT EXISTS (SELECT FROM pg_stat_progress_analyze v WHERE v.pid = a.pid)"
         );
         let rows = s
             .rows(&sql, &[Some(table.id.clone())])
@@ -234,32 +187,51 @@ impl Driver for Server {
 
     fn bound(&self, s: &mut dyn Session, limit: Duration) -> Result<(), Error> {
         s.batch(&format!(
-            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; \
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
             limit.as_millis().max(1),
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
     }
 
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::bigint::text";
+        let now = one(s.rows(sql, &[]).during("reading the clock")?);
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
+    }
+
+    fn replicates(&self) -> bool {
+        true
+    }
+
+    fn written(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::written(s)
+    }
+
+    fn replayed(&self, s: &mut dyn Session) -> Result<Position, Error> {
+        replication::replayed(s)
+    }
+
+    fn standbys(&self, s: &mut dyn Session) -> Result<(Position, Vec<Standby>), Error> {
+        replication::standbys(s)
+    }
+
     fn for_update(&self) -> &'static str {
         " FOR NO KEY UPDATE"
     }
 
-    fn blockers(&self, s: &mut dyn Session, table: &Table) -> String {
-        let sql = format!(
-            "SELECT 'pid ' || l.pid || coalesce(' ' || nullif(a.application_name, ''), '') || ' ' \
-             || lower(l.mode) || coalesce(': ' || left(a.query, 80), '') \
-             FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid() \
-             AND l.relation::text IN ({BIND}, 'expand_contract.gate'::regclass::oid::text) LIMIT 5"
-        );
-        match s.rows(&sql, &[Some(table.id.clone())]) {
-            Ok(rows) if !rows.is_empty() => {
-                let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
-                names.join("; ")
-            }
-            _ => "gone by now".to_owned(),
-        }
+    fn blockers(
+        &self,
+        s: &mut dyn Session,
+        (table, others): (&Table, &[Other]),
+        gate: bool,
+        mode: &str,
+    ) -> Result<Vec<Blocker>, Error> {
+        lock::blockers(s, (table, others), gate, mode)
     }
 
     fn is_busy(&self, error: &Error) -> bool {
@@ -273,29 +245,17 @@ impl Driver for Server {
         )
     }
 
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        // A concurrent build waits for old snapshots by design. The caller's settings come back on every exit.
-        let rows = s
-            .rows(
-                "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')",
-                &[],
-            )
-            .during("reading timeouts")?;
-        let mut before = rows.into_iter().flatten().flatten();
-        let (lock, statement) = (before.next(), before.next());
-        s.batch("SET lock_timeout = 0; SET statement_timeout = 0")
-            .during("setting timeouts")?;
-        let result = work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        });
-        let set = format!(
-            "SELECT set_config('lock_timeout', {BIND}, false), set_config('statement_timeout', {BIND}, false)"
-        );
-        let restored = s
-            .rows(&set, &[lock, statement])
-            .during("restoring timeouts");
-        result.and(restored.map(drop))
+    fn builder(&self) -> Option<&'static dyn Builder> {
+        Some(&Server)
+    }
+
+    fn in_block(&self, s: &mut dyn Session) -> Result<bool, Error> {
+        // the moment at which the transaction began: statements on their own have one each
+        let mut began = || {
+            let rows = s.rows("SELECT transaction_timestamp()::text", &[]);
+            rows.during("looking for a transaction")
+        };
+        Ok(began()? == began()?)
     }
 
     fn define(
@@ -329,64 +289,53 @@ impl Driver for Server {
         mirror::missing(s, table, triggers)
     }
 
-    fn advance(
+    fn last_key(&self, table: &Table) -> String {
+        ranges::last_key(table)
+    }
+
+    fn split(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
+        table: &Table,
+        walk: &str,
+        segments: Vec<Segment>,
+        parts: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        ranges::split(s, ledger, table, (walk, parts), segments)
+    }
+
+    fn advance(
+        &self,
+        s: &mut dyn Session,
+        _ledger: &Ledger,
         _id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error> {
-        let lower = ledger.cursor(s, slot)?;
-        let after = match lower {
-            Some(_) => compare(table, ">"),
-            None => "true".to_owned(),
-        };
-        let binds = lower.clone().unwrap_or_default();
-        // the bound comes from the table, never from what an update returned: a batch may update nothing
-        let select: Vec<String> = table
-            .cursor
-            .iter()
-            .map(|key| format!("{}::text", key.sql))
-            .collect();
-        // ORDER BY must mean the column, not its text of the same name: hence the inner query
-        let sql = format!(
-            "SELECT {} FROM (SELECT {keys} FROM {} WHERE {after} ORDER BY {keys} OFFSET {} LIMIT 1) q",
-            select.join(", "),
-            table.sql(),
-            size.saturating_sub(1),
-            keys = keys(table, ""),
-        );
-        let upper = s
-            .rows(&sql, &binds)
-            .during("looking for the end of a batch")?
-            .into_iter()
-            .next();
-        let (mut sql, mut range_binds) = (after, binds);
-        if let Some(upper) = &upper {
-            sql = format!("{sql} AND {}", compare(table, "<="));
-            range_binds.extend(upper.iter().cloned());
-        }
-        Ok(Range {
-            sql,
-            binds: range_binds,
-            last: upper.is_none(),
-            upper,
-        })
+        ranges::advance(s, table, segment, size)
     }
 
     fn passed(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
+        segment: &Segment,
         range: &Range,
     ) -> Result<(), Error> {
         match &range.upper {
-            Some(upper) => ledger.set_cursor(s, slot, upper),
-            None => ledger.clear_cursor(s, slot),
+            Some(upper) => ledger.set_cursor(s, &segment.slot, upper),
+            None => ledger.clear_segment(s, &segment.slot),
         }
+    }
+
+    fn blocks(&self, s: &mut dyn Session, table: &Table) -> Result<Option<u64>, Error> {
+        ranges::blocks(s, table)
+    }
+
+    fn in_blocks(&self, from: u64, to: u64) -> String {
+        format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid")
     }
 
     fn queued(&self, s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {
@@ -403,7 +352,7 @@ impl Driver for Server {
         Ok(Range {
             sql: format!(
                 "({}) IN (SELECT {} FROM jsonb_array_elements({BIND}::text::jsonb) ec_e (k))",
-                self::keys(table, ""),
+                ranges::keys(table),
                 values.join(", ")
             ),
             binds: vec![Some(format!("[{}]", keys.join(", ")))],
@@ -424,7 +373,7 @@ impl Driver for Server {
         };
         Locator {
             select,
-            condition: compare(table, "="),
+            condition: ranges::compare(table, "="),
             key,
         }
     }

@@ -207,6 +207,7 @@ fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
             // what an expression or a condition mentions is looked up in the text
             create_sql: text,
             extras: Vec::new(),
+            clustered: false,
             replica_identity: false,
             problem: problem.map(str::to_owned),
         });

@@ -11,7 +11,7 @@ pub(crate) mod tokens;
 
 use std::time::Duration;
 
-use super::driver::{Driver, Locator, Mark, Range};
+use super::driver::{Driver, Locator, Mark, Range, Segment};
 use super::rules::Rules;
 use super::session::{Session, BIND};
 use crate::catalogue::Table;
@@ -19,12 +19,12 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::plan::{Context, Definition, Work};
+use crate::plan::{Context, Definition};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
 use rules::Sqlite;
 
-super::runner_backend!(diesel::sqlite::Sqlite, Dialect::Sqlite);
+super::runner_backend!(diesel::sqlite::Sqlite, Dialect::Sqlite, |_values: ST| None);
 
 pub(crate) struct File;
 
@@ -41,11 +41,12 @@ fn compare(table: &Table, operator: &str, values: &[String]) -> String {
     }
 }
 
-fn stored(table: &Table, ledger: &Ledger, id: &str, slot: &str, operator: &str) -> String {
-    let values: Vec<String> = (0..table.cursor.len())
-        .map(|position| ledger.cursor_value(id, slot, position))
+fn named_keys(table: &Table) -> String {
+    let keys = table.cursor.iter().enumerate();
+    let keys: Vec<String> = keys
+        .map(|(i, key)| format!("{} AS ec_key_{i}", key.sql))
         .collect();
-    compare(table, operator, &values)
+    keys.join(", ")
 }
 
 fn number(s: &mut dyn Session, pragma: &str) -> Result<i64, Error> {
@@ -124,9 +125,9 @@ impl Driver for File {
         _gate: bool,
         _mode: &str,
         _timeout: Duration,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         // `settle` took the only lock there is
-        Ok(true)
+        Ok(())
     }
 
     fn pin(&self, s: &mut dyn Session, ledger: bool) -> Result<(), Error> {
@@ -136,8 +137,14 @@ impl Driver for File {
         Ok(())
     }
 
-    fn blockers(&self, _s: &mut dyn Session, _table: &Table) -> String {
-        "another connection that writes to the file".to_owned()
+    fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {
+        let rows = s.rows("SELECT strftime('%s', 'now')", &[]);
+        let rows = rows.during("reading the clock")?;
+        let now = rows.into_iter().flatten().flatten().next();
+        now.and_then(|now| now.parse().ok())
+            .ok_or_else(|| Error::Unexpected {
+                what: "the time".to_owned(),
+            })
     }
 
     fn is_busy(&self, error: &Error) -> bool {
@@ -145,13 +152,6 @@ impl Driver for File {
         // the messages of SQLITE_BUSY and SQLITE_LOCKED: Diesel hands on no code, SQLite does not translate
         matches!(error, Error::Database { source: Diesel::DatabaseError(_, info), .. }
             if matches!(info.message(), "database is locked" | "database table is locked"))
-    }
-
-    fn outside(&self, s: &mut dyn Session, work: &[Work]) -> Result<(), Error> {
-        work.iter().try_for_each(|piece| match piece {
-            Work::Sql(sql) => s.batch(sql).during(sql.clone()),
-            _ => Ok(()),
-        })
     }
 
     fn define(
@@ -231,42 +231,60 @@ impl Driver for File {
         mirror::missing(s, table, triggers)
     }
 
+    fn last_key(&self, table: &Table) -> String {
+        let columns: Vec<String> = table
+            .cursor
+            .iter()
+            .map(|key| format!("{} DESC", key.sql))
+            .collect();
+        format!(
+            "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+            named_keys(table),
+            table.sql(),
+            columns.join(", ")
+        )
+    }
+
     fn advance(
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
         id: &str,
         table: &Table,
-        slot: &str,
+        segment: &Segment,
         size: u32,
     ) -> Result<Range, Error> {
         let id = Sqlite.literal(id);
-        let after = match ledger.cursor(s, slot)? {
-            Some(_) => stored(table, ledger, &id, slot, ">"),
+        let slot = &segment.slot;
+        let stored = |slot: &str, operator: &str| {
+            let values: Vec<String> = (0..table.cursor.len())
+                .map(|position| ledger.cursor_value(&id, slot, position))
+                .collect();
+            compare(table, operator, &values)
+        };
+        let ends: Vec<String> = (0..table.cursor.len())
+            .map(|position| ledger.end_value(&id, slot, position))
+            .collect();
+        let within = compare(table, "<=", &ends);
+        let after = match segment.after {
+            Some(_) => stored(slot, ">"),
             None => "1".to_owned(),
         };
-        let select: Vec<String> = table
-            .cursor
-            .iter()
-            .enumerate()
-            .map(|(i, key)| format!("{} AS ec_key_{i}", key.sql))
-            .collect();
         let query = format!(
-            "SELECT {} FROM {} WHERE {after} ORDER BY {} LIMIT 1 OFFSET {}",
-            select.join(", "),
+            "SELECT {} FROM {} WHERE {after} AND {within} ORDER BY {} LIMIT 1 OFFSET {}",
+            named_keys(table),
             table.sql(),
             keys(table),
             size.saturating_sub(1)
         );
         let next = format!("{slot}:next");
         let found = ledger.set_cursor_from(s, &next, &query, table.cursor.len())?;
-        let sql = if found {
-            format!("{after} AND {}", stored(table, ledger, &id, &next, "<="))
-        } else {
-            after
+        let upper = match found {
+            true => stored(&next, "<="),
+            false => within,
         };
         Ok(Range {
-            sql,
+            sql: format!("{after} AND {upper}"),
             binds: Vec::new(),
             upper: None,
             last: !found,
@@ -277,10 +295,14 @@ impl Driver for File {
         &self,
         s: &mut dyn Session,
         ledger: &Ledger,
-        slot: &str,
-        _range: &Range,
+        segment: &Segment,
+        range: &Range,
     ) -> Result<(), Error> {
-        ledger.move_cursor(s, &format!("{slot}:next"), slot)
+        let slot = &segment.slot;
+        match range.last {
+            true => ledger.clear_segment(s, slot),
+            false => ledger.move_cursor(s, &format!("{slot}:next"), slot),
+        }
     }
 
     fn queued(&self, _s: &mut dyn Session, table: &Table, keys: &[&str]) -> Result<Range, Error> {

@@ -9,12 +9,15 @@ use crate::catalogue::{Column, Extra, ExtraKind};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
 
-/// The columns, and their numbers in the catalogue.
+/// A column's number in the catalogue, and its name.
+pub(super) type Numbered = (i32, String);
+
+/// The columns, and their numbers.
 pub(super) fn columns(
     s: &mut dyn Session,
     id: &str,
     table: &TableName,
-) -> Result<(Vec<Column>, Vec<(i32, String)>), Error> {
+) -> Result<(Vec<Column>, Vec<Numbered>), Error> {
     let sql = format!(
         "SELECT a.attnum::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull::text, \
          CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, \

@@ -63,7 +63,7 @@ pub(super) fn indexes(
         let (keys, included) = keys(s, &index, &word(&mut row, 16), numbers)?;
         let condition = cell(&mut row, 14);
         let tree = Tree::read(&word(&mut row, 15), numbers);
-        let marked = (flag(&mut row, 17), cell(&mut row, 18), cell(&mut row, 19));
+        let comments = (cell(&mut row, 18), cell(&mut row, 19));
         out.push(Index {
             name: word(&mut row, 0),
             unique: flag(&mut row, 1),
@@ -78,7 +78,8 @@ pub(super) fn indexes(
             condition: condition.map(|condition| Expr::cut(&condition, tree)),
             given: None,
             create_sql: String::new(),
-            extras: extras(s, &index, table, marked)?,
+            extras: extras(s, &index, table, comments)?,
+            clustered: flag(&mut row, 17),
             replica_identity: flag(&mut row, 13),
             problem: problem.map(str::to_owned),
         });
@@ -148,12 +149,12 @@ fn keys(
     Ok((keys, included))
 }
 
-// `CLUSTER ON`, comments, statistics targets of expressions, extensions with which it goes
+// Comments, statistics targets of expressions, extensions with which it goes
 fn extras(
     s: &mut dyn Session,
     id: &str,
     table: &TableName,
-    (clustered, comment, constraint_comment): (bool, Option<String>, Option<String>),
+    (comment, constraint_comment): (Option<String>, Option<String>),
 ) -> Result<Vec<Extra>, Error> {
     let (mut out, quoted) = (Vec::new(), table.quoted(Dialect::Postgres));
     let mut set = |before: String, after: String, kind| {
@@ -200,10 +201,6 @@ fn extras(
             format!(" ON {quoted} IS {comment}"),
             ExtraKind::Plain,
         );
-    }
-    if clustered {
-        let cluster = format!("ALTER TABLE {quoted} CLUSTER ON ");
-        set(cluster, String::new(), ExtraKind::Plain);
     }
     Ok(out)
 }

@@ -129,7 +129,9 @@ fn dependents(
         "SELECT d.classid::regclass::text, pg_describe_object(d.classid, d.objid, d.objsubid), \
          coalesce(con.contype::text, ''), coalesce(ic.relkind::text, ''), \
          (ad.adnum = a.attnum)::text, coalesce(con.conname::text, ic.relname::text, tg.tgname::text, \
-           CASE WHEN rw.rulename = '_RETURN' THEN rw.ev_class::regclass::text END, rw.rulename::text, ''), d.deptype::text, \
+           CASE WHEN rw.rulename = '_RETURN' THEN rw.ev_class::regclass::text END, rw.rulename::text, pol.polname::text, \
+           gen.attname::text, pub.pubname::text, \
+           CASE WHEN d.classid = 'pg_proc'::regclass THEN d.objid::regprocedure::text END, ''), d.deptype::text, \
          CASE WHEN rw.rulename = '_RETURN' THEN rc.relkind::text ELSE 'rule' END, \
          (to_jsonb(pr) ->> 'prattrs' IS NULL)::text \
          FROM pg_attribute a JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid \
@@ -141,6 +143,9 @@ fn dependents(
          LEFT JOIN pg_rewrite rw ON d.classid = 'pg_rewrite'::regclass AND rw.oid = d.objid \
          LEFT JOIN pg_class rc ON rc.oid = rw.ev_class \
          LEFT JOIN pg_publication_rel pr ON d.classid = 'pg_publication_rel'::regclass AND pr.oid = d.objid \
+         LEFT JOIN pg_publication pub ON pub.oid = pr.prpubid \
+         LEFT JOIN pg_policy pol ON d.classid = 'pg_policy'::regclass AND pol.oid = d.objid \
+         LEFT JOIN pg_attribute gen ON gen.attrelid = ad.adrelid AND gen.attnum = ad.adnum \
          WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
     );
     let binds = [Some(table.id.clone()), Some(column.to_owned())];

@@ -42,7 +42,7 @@ pub(super) fn sequences(
         );
         let (least, greatest) = bounds(&type_sql, increment.starts_with('-'));
         let bound = |found: String, own: i64| (found != own.to_string()).then_some(found);
-        let next = cell(&mut row, 13);
+        let (next, sequence) = (cell(&mut row, 13), word(&mut row, 14));
         out.push((
             word(&mut row, 0),
             next.filter(|_| source != Source::Default),
@@ -58,7 +58,8 @@ pub(super) fn sequences(
                 max: bound(word(&mut row, 10), greatest),
                 last: cell(&mut row, 11).and_then(|last| last.parse().ok()),
                 comment: cell(&mut row, 12),
-                grants: grants(s, &word(&mut row, 14))?,
+                grants: grants(s, &sequence)?,
+                id: sequence,
                 type_sql,
             },
         ));

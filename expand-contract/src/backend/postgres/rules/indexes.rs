@@ -2,7 +2,7 @@
 
 use super::{quote, schema, Postgres};
 use crate::backend::rules::Rules;
-use crate::catalogue::{Index, IndexKey, Table};
+use crate::catalogue::{Extra, ExtraKind, Index, IndexKey, Table};
 use crate::definition::Dialect;
 use crate::phase::Step;
 use crate::plan::{Action, Context, Kind, SavedIndex, Work};
@@ -74,11 +74,21 @@ pub(super) fn replica_identity(table: &Table, name: &str) -> String {
 /// Comment, statistics targets, `CLUSTER ON`, replica identity: for the index of that name, whichever column it is on.
 pub(in crate::backend::postgres) fn extras(cx: &Context<'_>, index: &Index) -> Vec<String> {
     let name = quote(&index.name);
-    let mut out: Vec<String> = index.extras.iter().map(|extra| extra.sql(&name)).collect();
+    // of an index that the annotation gives the columns are others
+    let given = cx.index_on_new(index).given.is_some();
+    let applies = |extra: &&Extra| !given || extra.kind != ExtraKind::Target;
+    let extras = index.extras.iter().filter(applies);
+    let mut out: Vec<String> = extras.map(|extra| extra.sql(&name)).collect();
+    let copy = cx
+        .table
+        .index(&cx.rules.copy_name(&index.name, index.unique));
+    // CLUSTER takes no partial index
+    let partial = copy.is_some_and(|copy| copy.condition.is_some());
+    if index.clustered && !partial && !given {
+        out.push(format!("ALTER TABLE {} CLUSTER ON {name}", cx.table.sql()));
+    }
     // `retire` has moved it by the time
-    let copy = cx.rules.copy_name(&index.name, true);
-    let moved = cx.table.index(&copy).is_some_and(|i| i.replica_identity);
-    if index.replica_identity || moved {
+    if index.replica_identity || copy.is_some_and(|copy| copy.replica_identity) {
         out.push(replica_identity(cx.table, &index.name));
     }
     out

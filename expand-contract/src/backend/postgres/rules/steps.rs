@@ -69,6 +69,7 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
     actions.push(cx.late_statements(step));
     let mut publish = cx.publish(step, Phase::Retired, work);
     publish.others = others;
+    publish.others.extend(identity::locked(cx));
     actions.push(publish);
     actions.push(cx.barrier(step, Phase::Retired)?);
     actions.extend(settle_keys(cx, step));
@@ -165,6 +166,7 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
     let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
     publish.name = "complete the old columns".to_owned();
     publish.others = others;
+    publish.others.extend(identity::locked(cx));
     actions.push(publish);
     Ok(actions)
 }

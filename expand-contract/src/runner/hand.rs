@@ -1,0 +1,64 @@
+//! One connection at work on batches: the runner's own, or one of several.
+
+use super::action::backoff;
+use super::Runner;
+use crate::backend::driver::Driver;
+use crate::backend::session::{transaction, Session};
+use crate::error::Error;
+use crate::ledger::Lease;
+
+/// A connection and what its transactions begin with.
+pub(super) struct Hand<'h> {
+    pub(super) s: &'h mut dyn Session,
+    pub(super) driver: &'static dyn Driver,
+    pub(super) lease: &'h Lease,
+    pub(super) retries: u32,
+    /// Others work beside it, and the lease is renewed for all of them by the runner.
+    pub(super) beside: bool,
+}
+
+impl Hand<'_> {
+    /// A transaction fenced by the lease, tried again while the database is busy.
+    pub(super) fn transaction<T>(
+        &mut self,
+        mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (driver, lease, beside) = (self.driver, self.lease, self.beside);
+        let mut attempt = 0;
+        loop {
+            let result = transaction(self.s, |s| {
+                driver.settle(s)?;
+                match beside {
+                    true => lease.share(s)?,
+                    false => lease.fence(s)?,
+                }
+                work(s)
+            });
+            match result {
+                Err(error) if driver.is_busy(&error) && attempt < self.retries => {
+                    attempt += 1;
+                    std::thread::sleep(backoff(attempt));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether the connection can still be used, outside of a transaction.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.s.rows("SELECT 'x'", &[]).is_ok()
+    }
+}
+
+impl Runner<'_> {
+    /// The runner's own connection.
+    pub(super) fn hand<'h>(&'h mut self, lease: &'h Lease) -> Hand<'h> {
+        Hand {
+            s: self.s,
+            driver: self.driver,
+            lease,
+            retries: self.options.retries,
+            beside: false,
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! What it takes to copy a column, as time in proportion to other ways of doing the same: lower is better. One line per
+//! figure.
+//!
+//! * `backfill-workers-1`, `backfill-workers-2`: the whole backfill, the second look included, against one single `UPDATE`
+//!   of the same table with the same triggers; `…-without-triggers`: without those of the safety net.
+//! * `backfill-naive`: against the loop that reads the next 1,000 keys and updates the rows of those keys.
+//! * `backfill-rust`: a conversion in Rust against the same one in SQL.
+//! * `backfill-wal`: bytes of write-ahead log against those of the single `UPDATE`.
+//! * `backfill-growth`: the first of these on ten million rows against the same on a hundredth; `backfill-growth-row`: time
+//!   per row likewise.
+//! * `backfill-foreground-p99`: four clients' statements during the backfill against before.
+//!
+//! Each run has a copy of one freshly loaded table that was never analysed. `BACKFILL_ROWS` sets its size (1,000,000),
+//! `BACKFILL_GROWTH_ROWS` that of the large one (10,000,000), `BACKFILL_ROUNDS` how often each is measured (3; the median
+//! counts). `cargo bench -p tests --bench backfill -- workers wal` takes part of them.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "figures, and what they are made of"
+)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::BigInt;
+use diesel::{sql_query, update};
+use expand_contract::phase::Step;
+use expand_contract::prelude::*;
+use expand_contract::Options;
+use tests::postgres::{PgDatabase, PgServer};
+
+mod figure;
+
+mod schema {
+    diesel::table! {
+        versions (id) {
+            id -> BigInt,
+            num -> Text,
+            tar_sha256 -> Binary,
+        }
+    }
+    diesel::table! {
+        #[sql_name = "versions"]
+        by_rust (id) {
+            id -> BigInt,
+            num -> Text,
+            tar_sha256 -> Binary,
+        }
+    }
+}
+use schema::{by_rust, versions};
+
+#[derive(Queryable, Selectable, Migrate)]
+#[diesel(table_name = versions)]
+#[expect(dead_code, reason = "the migration is what it is for")]
+struct Version {
+    id: i64,
+    num: String,
+    #[migrate(
+        rename_from = "checksum", retype_from = Text,
+        up = "decode(checksum, 'hex')", down = "encode(tar_sha256, 'hex')",
+        lossless
+    )]
+    tar_sha256: Vec<u8>,
+}
+
+fn parse(text: String) -> Result<Vec<u8>, String> {
+    let digit = |byte: u8| {
+        let digit = char::from(byte).to_digit(16);
+        digit.ok_or_else(|| format!("`{text}` is no hexadecimal number"))
+    };
+    let pairs = text.as_bytes().chunks_exact(2);
+    let byte = |pair: &[u8]| Ok((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
+    pairs.map(byte).collect()
+}
+
+fn print(bytes: Vec<u8>) -> Result<String, std::convert::Infallible> {
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    Ok(digits.collect())
+}
+
+#[derive(expand_contract::Queryable, Selectable, Migrate)]
+#[diesel(table_name = by_rust)]
+#[migrate(id = "by_rust")]
+#[expect(dead_code, reason = "the migration is what it is for")]
+struct ByRust {
+    id: i64,
+    num: String,
+    #[migrate(
+        rename_from = "checksum", retype_from = Text, old_type = String,
+        up_with = parse, down_with = print
+    )]
+    tar_sha256: Vec<u8>,
+}
+
+const SINGLE: &str = "UPDATE versions SET tar_sha256 = decode(checksum, 'hex')";
+/// The triggers let it pass as they do the library's own copying; another one's they would look into, row by row.
+const COPYING: &str = "SET expand_contract.copying = 'on'";
+
+fn setting(name: &str, default: i64) -> i64 {
+    let set = std::env::var(name).ok();
+    set.and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+fn number(conn: &mut PgConnection, sql: &str) -> i64 {
+    let found: Number = sql_query(sql).get_result(conn).expect("a number");
+    found.n
+}
+
+/// A table of that many rows that was never analysed.
+fn loaded(server: &Arc<PgServer>, rows: i64) -> PgDatabase {
+    let db = PgDatabase::on(server);
+    run(
+        &db,
+        &format!(
+            "CREATE TABLE versions (id bigint PRIMARY KEY, num text NOT NULL, checksum text NOT NULL) \
+                 WITH (autovacuum_enabled = off); \
+             INSERT INTO versions SELECT n, '1.0.' || n, encode(sha256(n::text::bytea), 'hex') \
+                 FROM generate_series(1, {rows}) n"
+        ),
+    );
+    db
+}
+
+fn run(db: &PgDatabase, sql: &str) {
+    if let Err(error) = db.connect().batch_execute(sql) {
+        panic!("{sql}: {error}");
+    }
+}
+
+/// What a run took.
+#[derive(Clone, Copy)]
+struct Cost {
+    seconds: f64,
+    wal: f64,
+}
+
+/// The cost of a run on a copy of a database.
+fn cost(of: &PgDatabase, work: impl FnOnce(&PgDatabase)) -> Cost {
+    let db = of.copy();
+    // each run pays for the images of its own pages
+    run(&db, "CHECKPOINT");
+    let written = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint AS n";
+    let before = number(&mut db.connect(), written);
+    let time = figure::time(|| work(&db));
+    let wal = number(&mut db.connect(), written) - before;
+    let left = "SELECT count(*) AS n FROM versions WHERE tar_sha256 IS DISTINCT FROM decode(checksum, 'hex')";
+    assert_eq!(number(&mut db.connect(), left), 0);
+    Cost {
+        seconds: time.as_secs_f64(),
+        wal: wal as f64,
+    }
+}
+
+fn backfill(db: &PgDatabase, workers: u32) {
+    let url = db.url();
+    Version::migration()
+        .connect_with(move || PgConnection::establish(&url))
+        .options(Options::new().workers(workers))
+        .advance_to(&mut db.connect(), Step::Backfill)
+        .expect("every value converts");
+}
+
+fn backfill_by_rust(db: &PgDatabase) {
+    ByRust::migration()
+        .advance_to(&mut db.connect(), Step::Backfill)
+        .expect("every value converts");
+}
+
+/// The next thousand keys, then the rows of these keys.
+fn naive(db: &PgDatabase) {
+    #[derive(QueryableByName)]
+    struct Key {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let conn = &mut db.connect();
+    conn.batch_execute(COPYING).expect("a setting");
+    let mut last = 0;
+    loop {
+        let keys: Vec<Key> =
+            sql_query("SELECT id FROM versions WHERE id > $1 ORDER BY id LIMIT 1000")
+                .bind::<BigInt, _>(last)
+                .load(conn)
+                .expect("keys");
+        let Some(end) = keys.last() else {
+            return;
+        };
+        last = end.id;
+        let list: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+        conn.batch_execute(&format!("{SINGLE} WHERE id IN ({})", list.join(", ")))
+            .expect("an update");
+    }
+}
+
+/// The cost of the one against that of the other, on copies of the same table, `rounds` times.
+fn compare(
+    (ours, theirs): (&PgDatabase, &PgDatabase),
+    work: impl Fn(&PgDatabase),
+    other: impl Fn(&PgDatabase),
+) -> (Vec<f64>, Vec<f64>) {
+    let rounds = setting("BACKFILL_ROUNDS", 3);
+    let round = |round: i64| {
+        // who comes first takes turns
+        let (a, b) = if round % 2 == 0 {
+            let a = cost(ours, &work);
+            (a, cost(theirs, &other))
+        } else {
+            let b = cost(theirs, &other);
+            (cost(ours, &work), b)
+        };
+        eprintln!("{:.2} s against {:.2} s", a.seconds, b.seconds);
+        (a.seconds / b.seconds, a.wal / b.wal)
+    };
+    (0..rounds).map(round).unzip()
+}
+
+fn single(db: &PgDatabase) {
+    run(db, &format!("{COPYING}; {SINGLE}"));
+}
+
+fn speed(server: &Arc<PgServer>) {
+    let rows = setting("BACKFILL_ROWS", 1_000_000);
+    let plain = loaded(server, rows);
+    let expanded = plain.copy();
+    Version::migration()
+        .advance_to(&mut expanded.connect(), Step::Expand)
+        .expect("nobody is in the way");
+    let same = (&expanded, &expanded);
+    if figure::wanted("backfill-workers-1") || figure::wanted("backfill-wal") {
+        let (time, wal) = compare(same, |db| backfill(db, 1), single);
+        figure::tell("backfill-workers-1", time);
+        figure::tell("backfill-wal", wal);
+    }
+    if figure::wanted("backfill-workers-2") {
+        let (time, _) = compare(same, |db| backfill(db, 2), single);
+        figure::tell("backfill-workers-2", time);
+    }
+    if figure::wanted("backfill-naive") {
+        let (time, _) = compare(same, |db| backfill(db, 1), naive);
+        figure::tell("backfill-naive", time);
+    }
+    for workers in [1, 2] {
+        let name = format!("backfill-workers-{workers}-without-triggers");
+        if figure::wanted(&name) {
+            let bare = expanded.copy();
+            run(&bare, "ALTER TABLE versions DISABLE TRIGGER USER");
+            let (time, _) = compare((&bare, &bare), |db| backfill(db, workers), single);
+            figure::tell(&name, time);
+        }
+    }
+    if figure::wanted("backfill-rust") {
+        let by_rust = plain.copy();
+        ByRust::migration()
+            .advance_to(&mut by_rust.connect(), Step::Expand)
+            .expect("nobody is in the way");
+        let (time, _) = compare((&by_rust, &expanded), backfill_by_rust, |db| {
+            backfill(db, 1);
+        });
+        figure::tell("backfill-rust", time);
+    }
+    if figure::wanted("backfill-foreground-p99") {
+        foreground(&expanded, rows);
+    }
+}
+
+/// Four clients: how long the slowest hundredth of their statements takes, before and during.
+fn foreground(of: &PgDatabase, rows: i64) {
+    let db = of.copy();
+    let stop = AtomicBool::new(false);
+    let during = AtomicBool::new(false);
+    let client = |number: i64| {
+        let mut conn = db.connect();
+        let (mut before, mut then) = (Vec::new(), Vec::new());
+        let mut key = number * 7_919;
+        while !stop.load(Ordering::SeqCst) {
+            key = key
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let row = versions::table.find(1 + (key >> 33).rem_euclid(rows));
+            let at = during.load(Ordering::SeqCst);
+            let time = figure::time(|| {
+                let done = match number % 2 {
+                    0 => row
+                        .select(versions::num)
+                        .first::<String>(&mut conn)
+                        .map(drop),
+                    _ => update(row)
+                        .set(versions::num.eq("2.0"))
+                        .execute(&mut conn)
+                        .map(drop),
+                };
+                done.expect("a statement");
+            });
+            if at { &mut then } else { &mut before }.push(time);
+            // an application does something else in between
+            thread::sleep(Duration::from_millis(1));
+        }
+        (before, then)
+    };
+    let (mut before, mut then) = (Vec::new(), Vec::new());
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|n| scope.spawn(move || client(n))).collect();
+        thread::sleep(Duration::from_secs(5));
+        during.store(true, Ordering::SeqCst);
+        let start = Instant::now();
+        backfill(&db, 1);
+        eprintln!("{:.2} s beside four clients", start.elapsed().as_secs_f64());
+        stop.store(true, Ordering::SeqCst);
+        for client in clients {
+            let (a, b) = client.join().expect("no client fails");
+            before.extend(a);
+            then.extend(b);
+        }
+    });
+    let p99 = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() * 99 / 100].as_secs_f64()
+    };
+    let (a, b) = (p99(&mut before), p99(&mut then));
+    eprintln!("p99 {:.2} ms before, {:.2} ms during", a * 1e3, b * 1e3);
+    figure::tell("backfill-foreground-p99", vec![b / a]);
+}
+
+fn growth(server: &Arc<PgServer>) {
+    if !figure::wanted("backfill-growth") {
+        return;
+    }
+    let large = setting("BACKFILL_GROWTH_ROWS", 10_000_000);
+    let against_single = |rows: i64, rounds: usize| {
+        let db = loaded(server, rows);
+        Version::migration()
+            .advance_to(&mut db.connect(), Step::Expand)
+            .expect("nobody is in the way");
+        let mut ratios = Vec::new();
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let ours = cost(&db, |db| backfill(db, 1));
+            let theirs = cost(&db, single);
+            eprintln!(
+                "{rows} rows: {:.2} s against {:.2} s",
+                ours.seconds, theirs.seconds
+            );
+            ratios.push(ours.seconds / theirs.seconds);
+            times.push(ours.seconds / rows as f64);
+        }
+        (figure::median(&mut ratios), figure::median(&mut times))
+    };
+    let small = against_single(large / 100, 7);
+    let large = against_single(large, 1);
+    figure::tell("backfill-growth", vec![large.0 / small.0]);
+    figure::tell("backfill-growth-row", vec![large.1 / small.1]);
+}
+
+fn main() {
+    if !figure::asked_for() {
+        return;
+    }
+    let durable = [
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+        // no checkpoint in the turn of one of the sides
+        ("checkpoint_timeout", "1h"),
+        ("max_wal_size", "16GB"),
+    ];
+    let server = &PgServer::start(&durable);
+    speed(server);
+    growth(server);
+}

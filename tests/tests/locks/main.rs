@@ -1,0 +1,9 @@
+//! The runner among others: locks, sessions, index builds, the one runner per table.
+#![allow(missing_docs)]
+
+mod autovacuum;
+mod blockers;
+mod builds;
+mod settings;
+mod stalls;
+mod support;
