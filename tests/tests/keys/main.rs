@@ -11,4 +11,5 @@ mod obstacles;
 mod outbound;
 mod primary_key;
 mod sequences;
+mod statements;
 mod support;
