@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::phase::{Side, Stage};
+use crate::phase::rules::Way;
+use crate::phase::{Route, Side, Stage};
 
 /// The SQL dialect of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -193,15 +194,28 @@ pub enum Conversion {
     Rust,
 }
 
+/// How the values come to be in the new column. When to choose which: [`crate::strategies`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// They are copied into a column that stands beside the old one until nobody knows that any more.
+    #[default]
+    Copy,
+    /// The old column takes the new name. For a rename alone.
+    InPlace,
+}
+
 /// What happens to one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeDef {
     /// The column that the previous release knows.
     pub old: &'static str,
-    /// The intermediate column, if `old` and `new` are one name.
+    /// The intermediate column, if `old` and `new` are one name; the marker of a rename in place.
     pub via: Option<&'static str>,
     /// The column of `schema.rs`.
     pub new: &'static str,
+    /// How they come to be in the new column.
+    pub strategy: Strategy,
     /// How values are converted.
     pub conversion: Conversion,
     /// `down(up(o)) = o` for every value in the table, by the annotation's word.
@@ -230,24 +244,34 @@ impl ChangeDef {
     /// Whether the change goes through an intermediate column.
     #[inline]
     pub const fn two_passes(&self) -> bool {
-        self.via.is_some()
+        matches!(self.route(), Route::TwoPasses)
+    }
+
+    /// The columns that the change goes through.
+    #[inline]
+    pub const fn route(&self) -> Route {
+        match (self.strategy, self.via) {
+            (Strategy::InPlace, _) => Route::InPlace,
+            (Strategy::Copy, Some(_)) => Route::TwoPasses,
+            (Strategy::Copy, None) => Route::OnePass,
+        }
     }
 
     /// The column that reads name in the stage.
     #[inline]
     pub const fn reads(&self, stage: Stage) -> Side {
-        stage.reads(self.via.is_some())
+        stage.reads(self.route())
     }
 
     /// Whether writes name the column in the stage.
     #[inline]
     pub const fn writes(&self, side: Side, stage: Stage) -> bool {
-        stage.writes(side, self.via.is_some())
+        stage.writes(side, self.route())
     }
 
     /// The conversion between the two columns of the pass that `stage` is in.
     pub const fn conversion_in(&self, stage: Stage) -> Conversion {
-        match stage.ends(self.via.is_some()) {
+        match stage.ends(self.route()) {
             (Side::Old, _) => self.conversion,
             _ => Conversion::Identity,
         }
@@ -269,6 +293,21 @@ impl MigrationDef {
     /// Whether a second pass follows the first: some change keeps its column's name.
     pub fn two_passes(&self) -> bool {
         self.changes.iter().any(ChangeDef::two_passes)
+    }
+
+    /// The table of moves that it follows in a database of the dialect.
+    pub fn way(&self, dialect: Dialect) -> Way {
+        match (self.in_place(), dialect) {
+            (false, _) => Way::Copy,
+            (true, Dialect::Postgres) => Way::Marked,
+            (true, Dialect::Sqlite) => Way::Unmarked,
+        }
+    }
+
+    /// Whether the columns are renamed where they are; all changes of a migration are of one strategy.
+    pub fn in_place(&self) -> bool {
+        let mut changes = self.changes.iter();
+        changes.any(|change| change.strategy == Strategy::InPlace)
     }
 }
 

@@ -475,6 +475,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Rows were to be copied without triggers, but the database checks something by them. Nothing was copied.
+    #[error(
+        "nothing was copied: {} of {table} is checked by triggers: leave out `Options::without_user_triggers`, or make it NOT \
+         VALID or not deferrable until the copy is done", .constraints.join(", ")
+    )]
+    TriggersNeeded {
+        /// The table.
+        table: String,
+        /// The constraints.
+        constraints: Vec<String>,
+    },
     /// The catalogue answered in a way that this release does not understand.
     #[error("unexpected answer of the database to {what}: please report this")]
     Unexpected {

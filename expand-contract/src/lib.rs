@@ -30,6 +30,8 @@ pub mod lease;
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
+#[cfg(feature = "migrations")]
+pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]
@@ -57,7 +59,12 @@ mod runner;
 #[cfg(feature = "database")]
 pub mod shadow;
 #[cfg(feature = "database")]
+pub mod startup;
+#[cfg(feature = "database")]
 mod state;
+#[cfg(feature = "database")]
+#[doc = include_str!("../docs/strategies.md")]
+pub mod strategies {}
 #[cfg(feature = "database")]
 mod stranger;
 #[cfg(feature = "database")]
@@ -99,7 +106,7 @@ pub use options::{
     ActionEvent, Hours, IndexProgress, LockWait, Moment, Options, ReplicationLag, Verdict,
 };
 #[cfg(feature = "database")]
-pub use plan::Action;
+pub use plan::{Action, Basis, Effect, Estimate};
 #[cfg(feature = "database")]
 pub use progress::{Held, Progress, RunReport, RunState};
 #[cfg(feature = "database")]

@@ -426,7 +426,7 @@ impl<M: Migrate, S> Migration<M, S> {
     }
 }
 
-fn table_name<M, C>() -> Result<TableName, Error>
+pub(crate) fn table_name<M, C>() -> Result<TableName, Error>
 where
     C: RunnerConnection,
     M: MigrateOn<C>,

@@ -13,6 +13,8 @@ pub enum NoticeKind {
     Function,
     /// A trigger that fires after the library's.
     LateTrigger,
+    /// A trigger that fires for the rows that `backfill` writes.
+    UpdateTrigger,
     /// A view that hands on whole rows of the table.
     View,
     /// A publication that contains the table.
@@ -31,10 +33,11 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [NoticeKind; 10] = [
+    pub const ALL: [NoticeKind; 11] = [
         NoticeKind::WholeRow,
         NoticeKind::Function,
         NoticeKind::LateTrigger,
+        NoticeKind::UpdateTrigger,
         NoticeKind::View,
         NoticeKind::Publication,
         NoticeKind::Subscription,
@@ -57,6 +60,10 @@ impl NoticeKind {
             }
             NoticeKind::LateTrigger => {
                 "fires after the safety net, which does not see what it changes: rename it so that it sorts before `~`"
+            }
+            NoticeKind::UpdateTrigger => {
+                "fires for each row that backfill writes, as for any update (audit rows, `updated_at`, notifications): expect \
+                 that, or on PostgreSQL copy with `Options::without_user_triggers`"
             }
             NoticeKind::View => {
                 "hands on whole rows: its readers get another row type with expand and with contract"
@@ -92,6 +99,7 @@ impl fmt::Display for NoticeKind {
             NoticeKind::WholeRow => "whole row",
             NoticeKind::Function => "function",
             NoticeKind::LateTrigger => "late trigger",
+            NoticeKind::UpdateTrigger => "trigger of updates",
             NoticeKind::View => "view",
             NoticeKind::Publication => "publication",
             NoticeKind::Subscription => "subscription",

@@ -291,10 +291,13 @@ where
             Ok((_, true)) if moves >= ATTEMPTS => return Err(error),
             Ok((snapshots, true)) => {
                 moves += 1;
+                let inside = in_transaction(conn).unwrap_or(true);
                 for snapshot in &snapshots {
                     // a scope is for another database than the process's
-                    if !snapshot.cell().is_scoped() {
-                        snapshot.adopt();
+                    match (snapshot.cell().is_scoped(), inside) {
+                        (true, _) => {}
+                        (false, true) => drop(snapshot.adopt()),
+                        (false, false) => snapshot.adopt_and_wait(),
                     }
                 }
                 fresh = snapshots;
@@ -351,8 +354,8 @@ where
     ) {
         return Ok(0);
     }
-    let two_passes = Ch::definition().two_passes();
-    let old_is_arbiter = built_for.arbiter(two_passes) == built_for.stage.ends(two_passes).0;
+    let route = Ch::definition().route();
+    let old_is_arbiter = built_for.arbiter(route) == built_for.stage.ends(route).0;
     conn.transaction(|conn| {
         with_looker::<Ch::Table, C, _>(conn, |runner| {
             let facts = runner.facts()?;

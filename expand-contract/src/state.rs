@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::definition::{Dialect, MigrationDef};
 use crate::lease::{clock, Slot, Term, NO_LEASE};
-use crate::phase::{Side, Stage};
+use crate::phase::{Route, Side, Stage};
 use crate::shadow::{Shadow, ShadowSql};
 
 /// Why a statement on a changed column could not be built. Nothing was sent to the database.
@@ -148,9 +148,9 @@ impl Current {
     ///
     /// Old's stays the arbiter as long as old is written: with a second one beside it, the one that is not the arbiter
     /// would raise an error where the other updates. Only after a rollback from `Retired` it has to be built again first.
-    pub(crate) const fn arbiter(self, two_passes: bool) -> Side {
-        let (from, to) = self.stage.ends(two_passes);
-        if self.stage.writes(from, two_passes) && !self.old_incomplete {
+    pub(crate) const fn arbiter(self, route: Route) -> Side {
+        let (from, to) = self.stage.ends(route);
+        if self.stage.writes(from, route) && !self.old_incomplete {
             from
         } else {
             to
@@ -494,6 +494,17 @@ impl Snapshot {
             }
         }
         self.cell.adopt_later(self)
+    }
+
+    /// As [`adopt`](Self::adopt). Where a lease keeps the phase, this waits until it has caught up, no longer than a statement
+    /// would: so that whoever built one statement for a phase that is over does not build the next one for it too.
+    ///
+    /// Not inside of a transaction: on SQLite the lease could not write until that has ended.
+    pub(crate) fn adopt_and_wait(&self) {
+        match self.cell.keeper().filter(|slot| !slot.watch.is_stopped()) {
+            Some(slot) => slot.watch.catch_up(|| self.cell.knows(self.epoch())),
+            None => drop(self.cell.adopt_later(self)),
+        }
     }
 
     /// Runs `work` with this phase for every statement that this thread sends meanwhile.

@@ -6,7 +6,9 @@
 
 mod binaries;
 mod database;
+mod pooler;
 mod server;
 
 pub use database::PgDatabase;
+pub use pooler::PgBouncer;
 pub use server::PgServer;

@@ -11,7 +11,7 @@ use syn::{
 use crate::carry;
 use crate::errors::Errors;
 use crate::keys;
-use crate::migration::PerDialect;
+use crate::migration::{PerDialect, Strategy};
 use crate::names;
 
 /// A key and its value.
@@ -104,6 +104,7 @@ pub(crate) struct ChangeArgs {
     pub(crate) monotonic: Option<Given<()>>,
     pub(crate) sql_type: Option<Given<PerDialect<LitStr>>>,
     pub(crate) via: Option<Given<LitStr>>,
+    pub(crate) strategy: Option<Given<Strategy>>,
     pub(crate) carry: Option<Given<Vec<carry::Item>>>,
     pub(crate) drop: Option<Given<Vec<carry::Item>>>,
     /// Whether something could not be read: then no rule may complain that a key is missing.
@@ -159,6 +160,7 @@ impl ChangeArgs {
             keys::MONOTONIC => set(&mut self.monotonic, key, input, flag),
             keys::SQL_TYPE => set(&mut self.sql_type, key, input, dialects),
             keys::VIA => set(&mut self.via, key, input, string),
+            keys::STRATEGY => set(&mut self.strategy, key, input, strategy),
             keys::CARRY => set(&mut self.carry, key, input, |key, input| {
                 carry::carry(key, input, errors)
             }),
@@ -312,6 +314,25 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         key,
         &format!("nothing behind `{key}`, which takes no value"),
     ))
+}
+
+fn strategy(key: &Ident, input: ParseStream<'_>) -> syn::Result<Strategy> {
+    let [copy, in_place] = keys::STRATEGIES else {
+        return Err(syn::Error::new(key.span(), "no strategy is known"));
+    };
+    let expected = format!("`{copy}` or `{in_place}`, without quotes");
+    equals(key, input, &expected)?;
+    let span = if input.is_empty() {
+        key.span()
+    } else {
+        input.span()
+    };
+    let value = input.call(Ident::parse_any).map(|ident| ident.to_string());
+    match value {
+        Ok(value) if value == *copy => Ok(Strategy::Copy),
+        Ok(value) if value == *in_place => Ok(Strategy::InPlace),
+        _ => Err(wrong(span, key, &expected)),
+    }
 }
 
 fn repository(key: &Ident, input: ParseStream<'_>) -> syn::Result<Repository> {

@@ -6,7 +6,7 @@ use syn::{Ident, LitStr, Member, Type, TypePath};
 use crate::attribute::{ChangeArgs, Given, MigrationArgs};
 use crate::check;
 use crate::errors::Errors;
-use crate::migration::{Change, Conversion, Migration, PerDialect};
+use crate::migration::{Change, Conversion, Migration, PerDialect, Strategy};
 use crate::names;
 use crate::sql::{cut, Flaw, Sql, SqlExpr};
 
@@ -41,9 +41,16 @@ impl Draft {
         }
     }
 
-    /// The intermediate column: of a retype that keeps its name.
+    /// Whether the old column takes the new name.
+    pub(crate) fn in_place(&self) -> bool {
+        let strategy = self.args.strategy.as_ref();
+        strategy.is_some_and(|given| given.value == Strategy::InPlace)
+    }
+
+    /// The column beside the other two: of a retype that keeps its name, or the marker of a rename in place.
     pub(crate) fn via(&self) -> Option<String> {
-        if self.args.rename_from.is_some() || self.args.retype_from.is_none() {
+        let keeps_its_name = self.args.rename_from.is_none() && self.args.retype_from.is_some();
+        if !keeps_its_name && !self.in_place() {
             return None;
         }
         Some(match &self.args.via {
@@ -136,6 +143,7 @@ pub(crate) fn stand_in<'a>(
             column_type: draft.column_type.clone(),
             old_name: None,
             via: None,
+            strategy: Strategy::Copy,
             retype_from: None,
             old_type: None,
             conversion: Conversion::Identity,
@@ -171,6 +179,7 @@ fn change(draft: Draft, errors: &Errors) -> Option<Change> {
         column_type: draft.column_type,
         old_name: args.rename_from.map(|given| given.value),
         via,
+        strategy: args.strategy.map(|given| given.value).unwrap_or_default(),
         retype_from: args.retype_from.map(|given| given.value),
         old_type: args.old_type.map(|given| given.value),
         conversion: conversion?,

@@ -52,8 +52,10 @@ keys! {
     MONOTONIC = "monotonic", "monotonic";
     /// Change: the new column's type in the database.
     SQL_TYPE = "sql_type", r#"sql_type = "NUMERIC(12,2)""#;
-    /// Change: the intermediate column of a retype that keeps its name.
+    /// Change: the intermediate column of a retype that keeps its name, or the marker of a rename in place.
     VIA = "via", r#"via = "tmp_name""#;
+    /// Change: how the values come to be in the new column.
+    STRATEGY = "strategy", r#"rename_from = "old_name", strategy = in_place"#;
 
     /// Change: what a CHECK, an index or statistics on the old column is on the new one.
     CARRY = "carry", r#"carry("my_check" = "new_name > 0", "my_index" = "(lower(new_name))")"#;
@@ -86,9 +88,12 @@ pub const ON_CHANGE: &[&str] = &[
     MONOTONIC,
     SQL_TYPE,
     VIA,
+    STRATEGY,
     CARRY,
     DROP,
 ];
+/// What may stand behind [`STRATEGY`]: the default, and for a rename alone.
+pub const STRATEGIES: &[&str] = &["copy", "in_place"];
 /// What may stand inside `up(…)`, `down(…)`, `sql_type(…)` and behind a name in `carry(…)`.
 pub const DIALECTS: &[&str] = &[ANY, POSTGRES, SQLITE];
 

@@ -47,7 +47,7 @@ mod table;
 pub use attribute::Repository;
 pub use diesel_attribute::CheckForBackend;
 pub use errors::Errors;
-pub use migration::{Carried, Change, Conversion, Migration, PerDialect, Rejected};
+pub use migration::{Carried, Change, Conversion, Migration, PerDialect, Rejected, Strategy};
 pub use model::Model;
 pub use record::{option_of, Field, Record, Use};
 pub use sql::{Part, Sql, SqlExpr};

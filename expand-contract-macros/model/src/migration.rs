@@ -48,8 +48,10 @@ pub struct Change {
     pub column_type: Option<TypePath>,
     /// The old column's name in the database; `None` if the column keeps its name.
     pub old_name: Option<LitStr>,
-    /// The intermediate column: for a retype that keeps its name, and for no other change.
+    /// The intermediate column of a retype that keeps its name, or the marker of a rename in place; no other change has one.
     pub via: Option<String>,
+    /// How the values come to be in the new column.
+    pub strategy: Strategy,
     /// The old column's SQL type; `None` if it is the new column's.
     pub retype_from: Option<Type>,
     /// The old column's Rust type, if given; always given with [`Conversion::Functions`] and [`Conversion::Traits`].
@@ -66,6 +68,16 @@ pub struct Change {
     pub carry: Vec<Carried>,
     /// Where errors about the change as a whole point: the field's or column's name.
     pub span: Span,
+}
+
+/// How the values come to be in the new column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// They are copied.
+    #[default]
+    Copy,
+    /// The old column takes the new name: for a rename alone.
+    InPlace,
 }
 
 /// What becomes of an object that depends on the old column.

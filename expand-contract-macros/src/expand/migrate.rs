@@ -1,5 +1,5 @@
 use expand_contract_model::{
-    option_of, Change, Conversion, Migration, Model, Part, PerDialect, Sql, SqlExpr,
+    option_of, Change, Conversion, Migration, Model, Part, PerDialect, Sql, SqlExpr, Strategy,
 };
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -121,6 +121,10 @@ fn change_definition(change: &Change, column: &TokenStream, private: &TokenStrea
         None => name.clone(),
     };
     let via = option(change.via.as_ref());
+    let strategy = match change.strategy {
+        Strategy::Copy => quote!(Copy),
+        Strategy::InPlace => quote!(InPlace),
+    };
     let conversion = match &change.conversion {
         Conversion::Identity => quote!(#private::Conversion::Identity),
         Conversion::Sql { up, down } => {
@@ -142,6 +146,7 @@ fn change_definition(change: &Change, column: &TokenStream, private: &TokenStrea
             old: #old,
             via: #via,
             new: #name,
+            strategy: #private::Strategy::#strategy,
             conversion: #conversion,
             lossless: #lossless,
             monotonic: #monotonic,
@@ -172,9 +177,10 @@ fn change_impl(
         Some(old) => quote!(#old),
         None => name.clone(),
     };
-    let (via, passes) = match &change.via {
-        Some(via) => (quote!(#via), quote!(TwoPasses)),
-        None => (name, quote!(OnePass)),
+    let (via, passes) = match (&change.via, change.strategy) {
+        (Some(via), Strategy::InPlace) => (quote!(#via), quote!(InPlace)),
+        (Some(via), Strategy::Copy) => (quote!(#via), quote!(TwoPasses)),
+        (None, _) => (name, quote!(OnePass)),
     };
     let kind = if is_rust(change) {
         quote!(ByRust)

@@ -54,6 +54,19 @@ fn rename() {
 }
 
 #[test]
+fn rename_in_place() {
+    assert_expansion!(model(parse_quote! {
+        #[diesel(table_name = versions)]
+        #[migrate(repository = false)]
+        pub struct Version {
+            id: i32,
+            #[migrate(rename_from = "checksum", strategy = in_place)]
+            tar_sha256: String,
+        }
+    }));
+}
+
+#[test]
 fn retype_by_sql() {
     assert_expansion!(model(parse_quote! {
         #[diesel(table_name = schema::versions)]

@@ -9,6 +9,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition, Other};
 use crate::waiting::{Blocker, Transaction};
 
@@ -102,6 +103,15 @@ pub(crate) trait Driver: Sync {
     ) -> Result<Vec<Obstacle>, Error> {
         Ok(Vec::new())
     }
+    /// What does not follow columns that are renamed where they are. `columns`: the names that they have and get; `renames`:
+    /// the statements. Leaves nothing behind.
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error>;
     /// What the library cannot promise, but can see. `columns`: the old ones.
     fn notices(
         &self,
@@ -159,6 +169,24 @@ pub(crate) trait Driver: Sync {
     fn bound(&self, _s: &mut dyn Session, _limit: Duration) -> Result<(), Error> {
         Ok(())
     }
+    /// For the rest of the transaction: no triggers fire but those that the user lets fire whatever happens.
+    fn silence(&self, _s: &mut dyn Session) -> Result<(), Error> {
+        Err(Error::Unsupported {
+            what: "`Options::without_user_triggers` on this database".to_owned(),
+            instead: "expect the triggers to fire for each row that is copied, or drop them for that time".to_owned(),
+        })
+    }
+    /// Constraints on the columns that the database checks by triggers, which do not fire then either.
+    fn by_triggers(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _columns: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+    /// How large the table is. Reads only, and no more than the catalogue.
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error>;
     /// The database's clock, in seconds since 1970.
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error>;
     /// Whether it has standbys whose positions can be asked for.

@@ -59,7 +59,7 @@ const STEADY: [&str; 12] = [
 ];
 
 /// Whether evaluating the default again in the same statement gives the same value and does nothing else.
-fn is_steady(default: &str) -> bool {
+pub(crate) fn is_steady(default: &str) -> bool {
     let mut chars = default.chars().peekable();
     // the identifier before the current place, and whether it is a type
     let (mut word, mut is_type) = (String::new(), false);

@@ -127,6 +127,17 @@ pub(crate) trait Rules: Sync {
         Vec::new()
     }
 
+    /// In place: statements that install the triggers which tell who knows only the old name.
+    fn watch(&self, _cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+    /// In place: their names.
+    fn watchers(&self, _cx: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// In place: why somebody who writes only the old name may not be seen; none where everybody is.
+    fn unseen(&self, change: &Active) -> Option<String>;
+
     /// Statements that put the triggers of changes which only Rust can convert in a mode; none where there is no such change.
     fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error>;
     /// The key of a row in the queue, as SQL. `row`: what comes before a column's name.

@@ -139,9 +139,13 @@ impl<DB: Backend> RawQuery<DB> {
         }
     }
 
-    /// Keeps the statement prepared: for texts that come again and again.
-    pub(crate) fn cached(mut self) -> Self {
-        self.cached = true;
+    /// Keeps the statement prepared, for texts that come again and again: on SQLite. On a server the connection may lead
+    /// through a pooler that gives each transaction another process, which knows nothing of what another one has prepared.
+    pub(crate) fn cached(mut self) -> Self
+    where
+        DB: RunnerBackend,
+    {
+        self.cached = DB::DIALECT == Dialect::Sqlite;
         self
     }
 

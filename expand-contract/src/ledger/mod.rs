@@ -5,6 +5,7 @@ mod fleet;
 mod gates;
 mod instances;
 mod lease;
+mod overview;
 mod queue;
 mod requests;
 mod runs;
@@ -20,16 +21,17 @@ pub(crate) use cursor::{number, slot};
 pub(crate) use fleet::Registered;
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
+pub(crate) use overview::{overview, Known};
 pub(crate) use queue::{Entry, Written};
 #[cfg(feature = "sqlite")]
 pub(crate) use queue::{COPYING, NAMED};
 pub(crate) use runs::{BrokenOff, Entry as RunEntry};
-pub(crate) use schema::{ensure, meta, place, table};
+pub(crate) use schema::{ensure, meta, place, table, VERSION};
 pub(crate) use store::{Ledger, Row};
 pub(crate) use strangers::{poisoned, saw, Origin};
 pub(crate) use verifications::Compared;
 
-use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr};
+use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr, Strategy};
 use crate::phase::{Side, Stage};
 
 /// FNV-1a: stable across releases and platforms.
@@ -59,12 +61,16 @@ pub(crate) fn definition(def: &MigrationDef, dialect: Dialect) -> String {
             Conversion::Rust => "rust".to_owned(),
         };
         out.push_str(&format!(
-            "{:?} via {:?} to {:?} type {:?} {conversion}{}\n",
+            "{:?} via {:?} to {:?} type {:?} {conversion}{}{}\n",
             change.old,
             change.via,
             change.new,
             change.new_type.get(dialect),
             if change.lossless { " lossless" } else { "" },
+            match change.strategy {
+                Strategy::Copy => "",
+                Strategy::InPlace => " in place",
+            },
         ));
         for carry in change.carry {
             match &carry.sql {

@@ -8,6 +8,7 @@ use crate::backend::session::{Session, BIND};
 use crate::definition::Dialect;
 use crate::error::{Error, While};
 use crate::phase::Step;
+use crate::plan::cost::Rates;
 use crate::progress::{Held, Progress, RunReport, RunState};
 
 /// What a run writes of itself.
@@ -172,6 +173,32 @@ impl Ledger {
             batches: unsigned(row.number()?),
             worked: Duration::from_millis(unsigned(row.number()?)),
         }))
+    }
+
+    /// Rows per second of the last run of each kind that came to the end of a table, of any migration.
+    pub(crate) fn rates(&self, s: &mut dyn Session, name: &str) -> Result<Rates, Error> {
+        // what took less than a second says little
+        let sql = format!(
+            "SELECT step, CAST(rows_done AS text), CAST(worked_ms AS text) FROM {} \
+             WHERE table_name = {BIND} AND state = 'done' AND sweep > 0 AND worked_ms >= 1000 ORDER BY updated_at",
+            self.table("runs")
+        );
+        let rows = s.rows(&sql, &[text(name)]).during("reading rates")?;
+        let mut rates = Rates::default();
+        for row in rows {
+            let mut row = Fields::new(row);
+            let step = row.text().parse()?;
+            let (rows, millis) = (unsigned(row.number()?), unsigned(row.number()?));
+            let rate = rows
+                .saturating_mul(1_000)
+                .checked_div(millis)
+                .filter(|rate| *rate > 0);
+            match step {
+                Step::Backfill | Step::Rollback => rates.copy = rate.or(rates.copy),
+                _ => rates.compare = rate.or(rates.compare),
+            }
+        }
+        Ok(rates)
     }
 
     /// The run that worked on the migration last.

@@ -1,8 +1,12 @@
 //! The ledger's own tables: created once, versioned, only ever added to.
 
+use std::time::Instant;
+
+use crate::backend::driver::{driver, Driver};
 use crate::backend::session::{transaction, Session};
 use crate::definition::Dialect;
 use crate::error::{Error, While};
+use crate::runner::backoff;
 
 /// The version this release writes.
 pub(crate) const VERSION: u32 = 2;
@@ -250,40 +254,79 @@ pub(crate) fn meta(s: &mut dyn Session) -> Result<Option<Meta>, Error> {
     Meta::parse(&found, &readable_by, &epoch).map(Some)
 }
 
+/// How often the ledger's own locks are asked for.
+const ATTEMPTS: u32 = 30;
+
 /// Creates what is missing, and brings an older ledger up to this release.
+///
+/// Like all DDL of a runner in transactions with short waits for locks: instances that are at work read these tables.
 pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
-    if let Some(meta) = meta(s)? {
-        meta.check_writable()?;
-        if meta.version == VERSION {
-            return Ok(());
-        }
+    if is_writable(s)? {
+        return Ok(());
     }
     let dialect = s.dialect();
-    let context = "creating the ledger";
+    let driver = driver(dialect)?;
     if dialect == Dialect::Sqlite {
         // alone: from here on a transaction can begin with a write (see the backend)
-        create(s, &TABLES[1]).during(context)?;
+        create(s, driver, &TABLES[1])?;
     }
-    transaction(s, |s| {
+    let since = Instant::now();
+    for attempt in 1.. {
+        match transaction(s, |s| set_up(s, driver)) {
+            Err(error) if driver.is_locked(&error) && attempt < ATTEMPTS => {
+                std::thread::sleep(backoff(attempt));
+            }
+            Err(error) if driver.is_locked(&error) => {
+                return Err(Error::Locked {
+                    action: "setting up the ledger".to_owned(),
+                    what: place(dialect).to_owned(),
+                    attempts: attempt,
+                    waited: since.elapsed(),
+                    blockers: Vec::new(),
+                })
+            }
+            result => return result,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the ledger is there, in the version of this release; an error if it is a newer release's.
+fn is_writable(s: &mut dyn Session) -> Result<bool, Error> {
+    let Some(meta) = meta(s)? else {
+        return Ok(false);
+    };
+    meta.check_writable()?;
+    Ok(meta.version == VERSION)
+}
+
+fn set_up(s: &mut dyn Session, driver: &dyn Driver) -> Result<(), Error> {
+    let dialect = s.dialect();
+    driver.settle(s)?;
+    if dialect == Dialect::Postgres {
+        // two runners may come here at once: the second one finds it done, and locks nothing that the first one uses
+        driver.ddl(
+            s,
+            "SELECT pg_advisory_xact_lock(hashtext('expand_contract.ledger'))",
+        )?;
+        // `to_regclass` goes by a cache that takes no notice of others in the middle of a transaction, unless a relation is
+        // locked, as by any query
+        let there = "SELECT 'x' FROM pg_catalog.pg_namespace WHERE nspname = 'expand_contract'";
+        let there = s.rows(there, &[]).during("looking for the ledger")?;
+        if !there.is_empty() && is_writable(s)? {
+            return Ok(());
+        }
+        driver.ddl(s, "CREATE SCHEMA IF NOT EXISTS expand_contract")?;
+    }
+    for definition in TABLES {
+        create(s, driver, definition)?;
+    }
+    for (name, column, definition, _) in COLUMNS {
+        add_column(s, driver, (name, column, definition))?;
+    }
+    driver.ddl(
+        s,
         match dialect {
-            // two runners may come here at once
-            Dialect::Postgres => s
-                .batch(
-                    "SELECT pg_advisory_xact_lock(hashtext('expand_contract.ledger'));
-                     CREATE SCHEMA IF NOT EXISTS expand_contract;",
-                )
-                .during(context)?,
-            Dialect::Sqlite => s
-                .batch("DELETE FROM expand_contract_gate")
-                .during(context)?,
-        }
-        for definition in TABLES {
-            create(s, definition).during(context)?;
-        }
-        for (name, column, definition, _) in COLUMNS {
-            add_column(s, name, column, definition)?;
-        }
-        s.batch(match dialect {
             // a key may be longer than an entry of another kind of index
             // an update of what a unique index has waits for whoever holds the row FOR KEY SHARE, any other does not
             // (manual, *Row-Level Locks*): so a takeover waits for a runner's transactions and a renewal does not
@@ -294,21 +337,20 @@ pub(crate) fn ensure(s: &mut dyn Session) -> Result<(), Error> {
             Dialect::Sqlite => {
                 "CREATE INDEX IF NOT EXISTS expand_contract_queue_row_key ON expand_contract_queue (row_key)"
             }
-        })
-        .during(context)?;
-        if dialect == Dialect::Postgres {
-            s.batch(GRANTS).during(context)?;
-            s.batch(&super::strangers::functions()).during(context)?;
-        }
-        let meta = table(dialect, "meta");
-        for sql in [
-            format!("INSERT INTO {meta} (version) SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM {meta})"),
-            format!("UPDATE {meta} SET version = {VERSION}, readable_by = {READABLE_BY} WHERE version <= {VERSION}"),
-        ] {
-            s.execute(&sql, &[]).during(context)?;
-        }
-        Ok(())
-    })
+        },
+    )?;
+    if dialect == Dialect::Postgres {
+        driver.ddl(s, GRANTS)?;
+        driver.ddl(s, &super::strangers::functions())?;
+    }
+    let meta = table(dialect, "meta");
+    for sql in [
+        format!("INSERT INTO {meta} (version) SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM {meta})"),
+        format!("UPDATE {meta} SET version = {VERSION}, readable_by = {READABLE_BY} WHERE version <= {VERSION}"),
+    ] {
+        s.execute(&sql, &[]).during("creating the ledger")?;
+    }
+    Ok(())
 }
 
 /// What every application's role may do, and what a publication FOR ALL TABLES asks of tables without a key (manual,
@@ -337,11 +379,9 @@ const GRANTS: &str = "GRANT USAGE ON SCHEMA expand_contract TO PUBLIC;
 
 fn add_column(
     s: &mut dyn Session,
-    name: &str,
-    column: &str,
-    definition: &str,
+    driver: &dyn Driver,
+    (name, column, definition): (&str, &str, &str),
 ) -> Result<(), Error> {
-    let context = "extending the ledger";
     let dialect = s.dialect();
     let name = table(dialect, name);
     let sql = match dialect {
@@ -351,28 +391,31 @@ fn add_column(
         Dialect::Sqlite => {
             let sql =
                 format!("SELECT 'x' FROM pragma_table_info('{name}') WHERE name = '{column}'");
-            if !s.rows(&sql, &[]).during(context)?.is_empty() {
+            let there = s.rows(&sql, &[]).during("extending the ledger")?;
+            if !there.is_empty() {
                 return Ok(());
             }
             format!("ALTER TABLE {name} ADD COLUMN {column} {definition}")
         }
     };
-    s.batch(&sql).during(context)
+    driver.ddl(s, &sql)
 }
 
 fn create(
     s: &mut dyn Session,
+    driver: &dyn Driver,
     (name, columns): &(&str, &str),
-) -> Result<(), diesel::result::Error> {
+) -> Result<(), Error> {
     let dialect = s.dialect();
     // SQLite: no type, so that a key's value keeps the type it has
     let (any, serial) = match dialect {
         Dialect::Postgres => ("text", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
         Dialect::Sqlite => ("", "integer PRIMARY KEY AUTOINCREMENT"),
     };
-    s.batch(&format!(
+    let sql = format!(
         "CREATE TABLE IF NOT EXISTS {} ({})",
         table(dialect, name),
         columns.replace("{any}", any).replace("{serial}", serial)
-    ))
+    );
+    driver.ddl(s, &sql)
 }

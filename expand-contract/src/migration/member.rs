@@ -14,7 +14,7 @@ use crate::state::{PhaseCell, Snapshot};
 #[derive(Debug, Clone)]
 pub struct Member {
     pub(crate) cell: &'static PhaseCell,
-    name: TableName,
+    pub(crate) name: TableName,
 }
 
 impl Member {

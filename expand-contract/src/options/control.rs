@@ -12,6 +12,7 @@ pub(crate) struct Control {
     pub(crate) throttle_wait: Duration,
     pub(crate) pause_wait: Option<Duration>,
     pub(crate) repair: bool,
+    pub(crate) silent: bool,
 }
 
 impl Default for Control {
@@ -22,6 +23,7 @@ impl Default for Control {
             throttle_wait: Duration::from_secs(60 * 60),
             pause_wait: None,
             repair: false,
+            silent: false,
         }
     }
 }
@@ -53,6 +55,25 @@ impl Options {
     #[must_use]
     pub fn repair(mut self) -> Self {
         self.control.repair = true;
+        self
+    }
+
+    /// Copies rows without firing the user's triggers: no audit rows, no new `updated_at`, no notifications for what is no
+    /// change to anybody. Which triggers those are, [`Migration::preflight`](crate::Migration::preflight) says. PostgreSQL
+    /// only.
+    ///
+    /// The transactions that copy set `session_replication_role` to `replica`, which a superuser may, and from version 15 on
+    /// whoever was given it (`GRANT SET ON PARAMETER session_replication_role`). Triggers that are `ENABLE ALWAYS` fire all
+    /// the same, and so do those that are `ENABLE REPLICA`, which do not fire else. The library's own triggers are for other
+    /// writers and are not needed.
+    ///
+    /// The server checks foreign keys and deferrable uniqueness by triggers as well. So a copy refuses to begin
+    /// ([`Error::TriggersNeeded`](crate::Error::TriggersNeeded)) where the column that it writes has a foreign key that holds
+    /// already, is referred to by one, or is in a deferrable key. The new column gets its own after the copy, and they are
+    /// validated then, so this concerns the old column in a rollback.
+    #[must_use]
+    pub fn without_user_triggers(mut self) -> Self {
+        self.control.silent = true;
         self
     }
 

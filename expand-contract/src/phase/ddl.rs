@@ -43,11 +43,23 @@ pub enum Ddl {
     RequireOld,
     /// The new column loses its NOT NULL.
     FreeNew,
+    /// In place: add the marker, nullable and without a default.
+    AddMarker,
+    /// In place: triggers that put on record who writes the old column without the marker.
+    Watch,
+    /// In place: remove them, before the marker that they name.
+    StopWatching,
+    /// In place: drop the marker, which is empty in every row that was written before.
+    DropMarker,
+    /// In place: the old column takes the new name.
+    Rename,
+    /// In place: it takes its old name again.
+    RenameBack,
 }
 
 impl Ddl {
     /// All kinds.
-    pub const ALL: [Ddl; 16] = [
+    pub const ALL: [Ddl; 22] = [
         Ddl::AddNew,
         Ddl::Net,
         Ddl::PlainIndexes,
@@ -64,6 +76,12 @@ impl Ddl {
         Ddl::UniqueOld,
         Ddl::RequireOld,
         Ddl::FreeNew,
+        Ddl::AddMarker,
+        Ddl::Watch,
+        Ddl::StopWatching,
+        Ddl::DropMarker,
+        Ddl::Rename,
+        Ddl::RenameBack,
     ];
 
     /// A few words for a table.
@@ -85,6 +103,12 @@ impl Ddl {
             Ddl::UniqueOld => "unique indexes on old",
             Ddl::RequireOld => "old NOT NULL",
             Ddl::FreeNew => "new optional",
+            Ddl::AddMarker => "add marker",
+            Ddl::Watch => "watch",
+            Ddl::StopWatching => "stop watching",
+            Ddl::DropMarker => "drop marker",
+            Ddl::Rename => "rename",
+            Ddl::RenameBack => "rename back",
         }
     }
 
@@ -100,7 +124,10 @@ impl Ddl {
             | Ddl::FreeNew
             | Ddl::DefaultToNew
             | Ddl::DefaultToOld
-            | Ddl::TakeNames => true,
+            | Ddl::TakeNames
+            | Ddl::AddMarker
+            | Ddl::Watch
+            | Ddl::StopWatching => true,
             // a value is asked for
             Ddl::UniqueNew | Ddl::RequireNew => phase.writes_new(),
             // the new column's index is the arbiter until the phase is back at the old one
@@ -108,6 +135,10 @@ impl Ddl {
             // where the old column is not written, its index is not the arbiter
             Ddl::DropUniqueOld | Ddl::DropOld => !phase.names_old(),
             Ddl::DropNew => !phase.names_new(),
+            // who does not is built again
+            Ddl::Rename => !phase.names_old(),
+            Ddl::RenameBack => matches!(phase, Phase::Original | Phase::Expanded),
+            Ddl::DropMarker => !matches!(phase, Phase::Expanded),
             // where both columns are in use a one-sided write must not go by unseen
             Ddl::DropNet => !(phase.names_old() && phase.names_new()),
         }
@@ -117,6 +148,9 @@ impl Ddl {
     pub const fn needed_by(self, phase: Phase) -> bool {
         match self {
             Ddl::AddNew => phase.names_new(),
+            Ddl::AddMarker => matches!(phase, Phase::Expanded),
+            Ddl::Rename => matches!(phase, Phase::Contracted),
+            Ddl::RenameBack => matches!(phase, Phase::Original),
             Ddl::Net => phase.names_old() && phase.names_new(),
             // a statement that names one column leaves the other one empty
             Ddl::FreeOld => !phase.writes_old(),
@@ -133,7 +167,10 @@ impl Ddl {
             | Ddl::TakeNames
             | Ddl::DropNew
             | Ddl::DefaultToOld
-            | Ddl::RequireOld => false,
+            | Ddl::RequireOld
+            | Ddl::Watch
+            | Ddl::StopWatching
+            | Ddl::DropMarker => false,
         }
     }
 }

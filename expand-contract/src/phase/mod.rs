@@ -4,6 +4,7 @@
 //! these tables; what may follow what is in [`rules`].
 
 mod ddl;
+mod in_place;
 mod moves;
 pub mod rules;
 mod standing;
@@ -62,7 +63,7 @@ pub enum Step {
 pub enum Side {
     /// The column that the previous release knows.
     Old,
-    /// The intermediate column of a retype that keeps its name.
+    /// The intermediate column of a retype that keeps its name; the marker of a rename in place.
     Via,
     /// The column of `schema.rs`.
     New,
@@ -78,6 +79,19 @@ pub enum Pass {
     First,
     /// The second pass of a retype that keeps its name.
     Second,
+}
+
+/// The columns that a change goes through, as far as statements depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// From the old column to the new one beside it.
+    OnePass,
+    /// Through an intermediate column: a retype that keeps its name.
+    TwoPasses,
+    /// One column under two names. While programs are about that know only the old one, a marker stands beside it
+    /// ([`Side::Via`]): it is written and never read. It has a name of its own, so that a statement that is built too early
+    /// or comes too late for the new name fails, instead of reading what is not there.
+    InPlace,
 }
 
 /// Where a migration stands: the pass and the phase within it.
@@ -266,41 +280,46 @@ impl Stage {
         }
     }
 
-    /// The column that a read of the field names. `two_passes`: the change has an intermediate column.
+    /// The column that a read of the field names.
     #[inline]
-    pub const fn reads(self, two_passes: bool) -> Side {
-        let (from, to) = self.ends(two_passes);
-        if self.phase_of(two_passes).reads_old() {
+    pub const fn reads(self, route: Route) -> Side {
+        let (from, to) = self.ends(route);
+        if self.phase_of(route).reads_old() {
             from
         } else {
             to
         }
     }
 
-    /// Whether a write of the field names the column. `two_passes`: the change has an intermediate column.
+    /// Whether a write of the field names the column.
     #[inline]
-    pub const fn writes(self, side: Side, two_passes: bool) -> bool {
-        let (from, to) = self.ends(two_passes);
-        let phase = self.phase_of(two_passes);
+    pub const fn writes(self, side: Side, route: Route) -> bool {
+        let (from, to) = self.ends(route);
+        let phase = self.phase_of(route);
         (side as u8 == from as u8 && phase.writes_old())
             || (side as u8 == to as u8 && phase.writes_new())
     }
 
     /// The columns between which this pass moves the field.
     #[inline]
-    pub const fn ends(self, two_passes: bool) -> (Side, Side) {
-        match (two_passes, self.pass) {
-            (false, _) => (Side::Old, Side::New),
-            (true, Pass::First) => (Side::Old, Side::Via),
-            (true, Pass::Second) => (Side::Via, Side::New),
+    pub const fn ends(self, route: Route) -> (Side, Side) {
+        match (route, self.pass) {
+            (Route::OnePass, _) => (Side::Old, Side::New),
+            (Route::TwoPasses, Pass::First) => (Side::Old, Side::Via),
+            (Route::TwoPasses, Pass::Second) => (Side::Via, Side::New),
+            // the old column under its new name
+            (Route::InPlace, _) if matches!(self.phase_of(route), Phase::Contracted) => {
+                (Side::Old, Side::New)
+            }
+            (Route::InPlace, _) => (Side::Old, Side::Via),
         }
     }
 
     // A change of one pass is over when its migration is in the second pass for another field's sake.
     #[inline]
-    const fn phase_of(self, two_passes: bool) -> Phase {
-        match (two_passes, self.pass) {
-            (false, Pass::Second) => Phase::Contracted,
+    const fn phase_of(self, route: Route) -> Phase {
+        match (route, self.pass) {
+            (Route::OnePass | Route::InPlace, Pass::Second) => Phase::Contracted,
             _ => self.phase,
         }
     }
@@ -314,10 +333,10 @@ impl Stage {
     }
 
     /// The stages that write the column, as a set of their codes: for code that asks often.
-    pub(crate) const fn writers(side: Side, two_passes: bool) -> u16 {
+    pub(crate) const fn writers(side: Side, route: Route) -> u16 {
         let (mut set, mut code) = (0, 1);
         while let Some(stage) = Stage::from_u8(code) {
-            if stage.writes(side, two_passes) {
+            if stage.writes(side, route) {
                 set |= 1 << code;
             }
             code += 1;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ddl::Ddl;
 use super::standing::Standing;
-use super::{Phase, Step};
+use super::Step;
 
 /// What must hold before a move is published.
 ///
@@ -64,7 +64,7 @@ pub struct Scoped<T> {
     pub only_rust: bool,
 }
 
-const fn all<T: Copy>(what: T) -> Scoped<T> {
+pub(super) const fn all<T: Copy>(what: T) -> Scoped<T> {
     Scoped {
         what,
         only_rust: false,
@@ -263,41 +263,6 @@ pub(crate) const fn rollback_from(standing: Standing) -> Option<&'static Move> {
         at += 1;
     }
     None
-}
-
-/// Whether the step has anything left to do in a pass that stands in `phase`: its move is still ahead, or has DDL behind its
-/// barrier.
-pub(crate) fn pending(step: Step, phase: Phase) -> bool {
-    match first(step) {
-        Some(line) if step != Step::Rollback => {
-            let left = line.publishes() && !line.after.is_empty() && phase == line.to.phase();
-            phase <= line.from.phase() || left
-        }
-        _ => true,
-    }
-}
-
-/// The step that has to come before `step` can start from `standing`; none if it starts there.
-pub(crate) fn comes_first(step: Step, standing: Standing) -> Option<Step> {
-    // a rollback to the start that was killed is finished on the way
-    let standing = match standing {
-        Standing::NewLeft => Standing::Original,
-        standing => standing,
-    };
-    let starts = MOVES
-        .iter()
-        .any(|line| line.step == step && line.from == standing);
-    // what a killed run of it left behind its barrier
-    let published =
-        step.publishes() == Some(standing.phase()) && standing != Standing::OldIncomplete;
-    if step == Step::Rollback || published || starts {
-        return None;
-    }
-    // the way on, or where there is none, to the end of the rollback
-    let mut on = MOVES
-        .iter()
-        .filter(|line| line.from == standing && line.publishes());
-    on.next().map(|line| line.step)
 }
 
 impl Move {

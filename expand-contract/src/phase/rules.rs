@@ -7,7 +7,8 @@
 #![doc = include_str!("../../docs/phases.md")]
 
 pub use super::ddl::Ddl;
-pub(crate) use super::moves::{comes_first, first, pending, rollback_from};
+pub use super::in_place::{Way, MARKED, UNMARKED};
+pub(crate) use super::moves::{first, rollback_from};
 pub use super::moves::{Condition, Converter, Move, Scoped, MOVES};
 pub use super::standing::Standing;
 use super::{Phase, Side};

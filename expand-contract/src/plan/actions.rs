@@ -6,9 +6,15 @@ use crate::definition::Conversion;
 use crate::error::Error;
 use crate::phase::{Phase, Stage, Step};
 
+/// The name of the action behind a publication, under which the ledger knows that a phase has settled.
+pub(crate) const BARRIER: &str = "wait for instances";
+
 impl Context<'_> {
     /// The actions of a step from here.
     pub(crate) fn actions(&self, step: Step) -> Result<Vec<Action>, Error> {
+        if self.def.in_place() {
+            return self.in_place(step);
+        }
         match step {
             Step::Expand => self.expand(),
             Step::Backfill => self.backfill(),
@@ -144,7 +150,7 @@ impl Context<'_> {
             (Phase::Retired, _) => self.rules.mirror_settled(self),
             _ => Vec::new(),
         };
-        Ok(self.barrier_named(step, "wait for instances", grace, sql(work).collect()))
+        Ok(self.barrier_named(step, BARRIER, grace, sql(work).collect()))
     }
 
     /// The action before a phase is published that does not coexist with the one two before: what a statement of that one
@@ -208,7 +214,7 @@ impl Context<'_> {
         Action::new(step, format!("publish {}", to.phase), kind, lock, work)
     }
 
-    fn rollback(&self) -> Result<Vec<Action>, Error> {
+    pub(super) fn rollback(&self) -> Result<Vec<Action>, Error> {
         let step = Step::Rollback;
         match self.stage.phase {
             Phase::Expanded => {

@@ -3,6 +3,8 @@
 pub(crate) mod actions;
 mod carry;
 mod copies;
+pub(crate) mod cost;
+pub(crate) mod in_place;
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;
@@ -16,6 +18,8 @@ use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
 
+pub use cost::{Basis, Effect, Estimate};
+
 /// One thing the runner does, with the SQL it sends.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -28,6 +32,14 @@ pub struct Action {
     pub sql: Vec<String>,
     /// The strongest lock it takes on the table, in the database's words.
     pub lock: &'static str,
+    /// What it does to the table's rows.
+    pub effect: Effect,
+    /// About how many rows it reads or writes, where it does and the database knows.
+    pub rows: Option<u64>,
+    /// How large they are, without indexes (SQLite: how large the whole file is).
+    pub bytes: Option<u64>,
+    /// About how long it takes; none for what only waits, and where the number of rows is not known.
+    pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
     /// What its statements lock besides.
@@ -95,6 +107,10 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
+    /// In place: the gate asks for evidence that was gathered for the whole quiet period.
+    Watched,
+    /// In place: why no evidence tells who knows only the column of this side. The gate asks for the operator's word.
+    Unseen(Side, String),
     /// Drain the queue and wait once more, if anything is in it now that no writer can queue more.
     EmptyQueue,
 }
@@ -194,7 +210,7 @@ pub(crate) fn moving(
                 pass,
                 phase: Phase::Original,
             };
-            let (from, to) = stage.ends(change.two_passes());
+            let (from, to) = stage.ends(change.route());
             (i, change, change.name(from), change.name(to))
         })
 }
@@ -405,6 +421,16 @@ impl Action {
                             .map(|name| format!("-- trigger {name} must be in place")),
                     );
                 }
+                Work::Watched => sql.push(
+                    "-- for the quiet period nobody who knows only the old name must have written"
+                        .to_owned(),
+                ),
+                Work::Unseen(_, why) => {
+                    sql.push(format!(
+                        "-- the gate has to be named: {}",
+                        why.escape_debug()
+                    ));
+                }
                 Work::Save(_)
                 | Work::SaveCheck(_)
                 | Work::ForgetSaved
@@ -418,6 +444,10 @@ impl Action {
             name: name.into(),
             sql,
             lock,
+            effect: Effect::Catalogue,
+            rows: None,
+            bytes: None,
+            estimate: None,
             kind,
             work,
             others: Vec::new(),

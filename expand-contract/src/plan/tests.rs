@@ -4,9 +4,10 @@ use super::*;
 use crate::backend::rules::rules;
 use crate::catalogue::expr::{Expr, Tree};
 use crate::catalogue::{Check, IndexKey, KeyColumn, Statistics};
-use crate::definition::{Dialect, PerDialect, TableName};
+use crate::definition::{Dialect, PerDialect, Strategy, TableName};
 use crate::phase::rules::Standing;
 
+mod in_place;
 mod order;
 
 static DEF: MigrationDef = MigrationDef {
@@ -17,6 +18,7 @@ static DEF: MigrationDef = MigrationDef {
         via: None,
         new: "mail",
         conversion: Conversion::Identity,
+        strategy: Strategy::Copy,
         lossless: true,
         monotonic: true,
         new_type: PerDialect {

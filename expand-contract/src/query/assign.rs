@@ -108,7 +108,7 @@ where
                     .ok_or_else(|| no_conversion::<Ch>(current))?,
             ),
             // the database cannot convert; where the new column exists, it knows whether the value changes
-            _ if current.stage.writes(Side::New, definition.two_passes()) => None,
+            _ if current.stage.writes(Side::New, definition.route()) => None,
             _ => return self.old.walk_old(&self.new, current, out.reborrow()),
         };
         out.push_sql("CASE WHEN ");

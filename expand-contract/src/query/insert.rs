@@ -16,7 +16,7 @@ use super::change::Change;
 use super::columns::{OldColumn, ViaColumn};
 use super::convert::{build_error, WalkOld};
 use crate::definition::Dialect;
-use crate::phase::{Side, Stage};
+use crate::phase::{Route, Side, Stage};
 
 /// A value on one of the physical columns behind a changed field.
 pub trait SideValue<Ch: Change> {
@@ -195,7 +195,7 @@ where
         if !self.single && !cell.same_as_first(stage) {
             out.unsafe_to_cache_prepared();
         }
-        let writers = const { Stage::writers(V::SIDE, Ch::Passes::TWO) };
+        let writers = const { Stage::writers(V::SIDE, Ch::Passes::ROUTE) };
         if writers & (1 << stage) != 0 {
             match &self.value {
                 Some(value) => value.walk(&self.capture, out)?,
@@ -226,8 +226,8 @@ type New<Ch, E> = dsl::Eq<Ch, Written<Ch, OnNew<E>>>;
 /// How many physical columns a change has; a type, because Diesel walks every element of an insert's tuple many times per
 /// statement, silent ones too.
 pub trait Passes: 'static {
-    /// Whether there is an intermediate column.
-    const TWO: bool;
+    /// Which ones.
+    const ROUTE: Route;
     /// See [`InsertSlot`].
     type Slot<Ch: Change, E, O>;
     /// See [`DefaultableSlot`].
@@ -251,8 +251,12 @@ pub enum OnePass {}
 #[derive(Debug, Clone, Copy)]
 pub enum TwoPasses {}
 
+/// Old, marker and new.
+#[derive(Debug, Clone, Copy)]
+pub enum InPlace {}
+
 impl Passes for OnePass {
-    const TWO: bool = false;
+    const ROUTE: Route = Route::OnePass;
     type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, New<Ch, E>);
     type DefaultableSlot<Ch: Change, E, O> = (Option<Old<Ch, E, O>>, Option<New<Ch, E>>);
 
@@ -286,7 +290,7 @@ impl Passes for OnePass {
 }
 
 impl Passes for TwoPasses {
-    const TWO: bool = true;
+    const ROUTE: Route = Route::TwoPasses;
     type Slot<Ch: Change, E, O> = (Old<Ch, E, O>, Via<Ch, E>, New<Ch, E>);
     type DefaultableSlot<Ch: Change, E, O> = (
         Option<Old<Ch, E, O>>,
@@ -317,3 +321,23 @@ impl Passes for TwoPasses {
         }
     }
 }
+
+impl Passes for InPlace {
+    const ROUTE: Route = Route::InPlace;
+    type Slot<Ch: Change, E, O> = InsertOf<TwoPasses, Ch, E, O>;
+    type DefaultableSlot<Ch: Change, E, O> = DefaultableOf<TwoPasses, Ch, E, O>;
+
+    fn slot<Ch: Change, E: Clone, O>(capture: Capture, new: E, old: O) -> Self::Slot<Ch, E, O> {
+        TwoPasses::slot(capture, new, old)
+    }
+
+    fn defaultable<Ch: Change, E: Clone, O>(
+        capture: Capture,
+        value: Option<(E, O)>,
+    ) -> Self::DefaultableSlot<Ch, E, O> {
+        TwoPasses::defaultable(capture, value)
+    }
+}
+
+type InsertOf<P, Ch, E, O> = <P as Passes>::Slot<Ch, E, O>;
+type DefaultableOf<P, Ch, E, O> = <P as Passes>::DefaultableSlot<Ch, E, O>;

@@ -20,7 +20,7 @@ impl<Ch: Change> PhaseColumn<Ch> {
     pub fn target(self) -> Result<SqlLiteral<Untyped>, StatementError> {
         let current = Ch::cell().resolve(None)?;
         let definition = Ch::definition();
-        let side = current.arbiter(definition.two_passes());
+        let side = current.arbiter(definition.route());
         let mut target = String::from("(");
         current
             .dialect

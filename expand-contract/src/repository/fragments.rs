@@ -136,9 +136,7 @@ impl<Ch: Change> Arbiter for ByChange<Ch> {
     fn columns(&self) -> QueryResult<Vec<&'static str>> {
         let current = self.capture.seal(Ch::cell()).map_err(build_error)?;
         let definition = Ch::definition();
-        Ok(vec![
-            definition.name(current.arbiter(definition.two_passes()))
-        ])
+        Ok(vec![definition.name(current.arbiter(definition.route()))])
     }
 }
 

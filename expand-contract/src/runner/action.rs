@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::triggers::Written;
 use super::{strangers, Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
@@ -36,7 +37,10 @@ impl Runner<'_> {
                 Kind::Ddl | Kind::Publish { .. } => self.transactional(lease, facts, action)?,
                 Kind::Outside => self.outside(lease, facts, action)?,
                 Kind::Backfill { reverse } => {
-                    self.copy_rows(lease, facts, action.step, *reverse)?;
+                    let written = if *reverse { Written::Old } else { Written::New };
+                    self.silently(facts, written, |runner| {
+                        runner.copy_rows(lease, facts, action.step, *reverse)
+                    })?;
                     self.note(lease, action)?;
                 }
                 Kind::Verify => {
@@ -106,9 +110,12 @@ impl Runner<'_> {
         lease: &Lease,
         work: &mut impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let driver = self.driver;
+        let (driver, silent) = (self.driver, self.silent);
         transaction(self.s, |s| {
             driver.settle(s)?;
+            if silent {
+                driver.silence(s)?;
+            }
             lease.fence(s)?;
             work(s)
         })
@@ -281,7 +288,7 @@ pub(super) fn work(
         Work::SaveCheck(check) => ledger.save_check(s, check),
         Work::ForgetSaved => ledger.forget_saved(s),
         // done when the lock was had
-        Work::EmptyQueue => Ok(()),
+        Work::EmptyQueue | Work::Watched | Work::Unseen(..) => Ok(()),
         Work::MustBeEmpty => {
             if has_rows(s, &facts.table)? {
                 return Err(Error::NotEmpty {

@@ -15,7 +15,7 @@ use crate::phase::Step;
 use crate::plan::{Action, Kind};
 
 /// How often it is looked whether a connection leads to the same server process.
-const PROBES: u32 = 5;
+const PROBES: u32 = 20;
 
 /// What the thread with the statement tells the runner's.
 enum Word {
@@ -50,6 +50,14 @@ impl Runner<'_> {
                 action: action.name.clone(),
             }),
         }
+    }
+
+    /// Remembers the server process that works for the step.
+    pub(super) fn remember_process(&mut self) -> Result<(), Error> {
+        if let (Some(builder), None) = (self.driver.builder(), self.process) {
+            self.process = Some(builder.process(self.s)?);
+        }
+        Ok(())
     }
 
     // as far as one connection can tell: the process has been the same since the step began

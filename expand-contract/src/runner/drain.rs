@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::action::backoff;
 use super::job::{reason, Job};
-use super::{Facts, Runner};
+use super::{triggers, Facts, Runner};
 use crate::backend::driver::Driver;
 use crate::backend::session::Session;
 use crate::backend::Direction;
@@ -248,6 +248,12 @@ impl Runner<'_> {
         facts: &Facts,
         step: Step,
     ) -> Result<Drained, Error> {
+        self.silently(facts, triggers::Written::Both, |runner| {
+            runner.drain_all(lease, facts, step)
+        })
+    }
+
+    fn drain_all(&mut self, lease: &Lease, facts: &Facts, step: Step) -> Result<Drained, Error> {
         let ledger = self.ledger.clone();
         let mut drained = Drained::default();
         let mut walk = Walk {

@@ -4,7 +4,8 @@ use super::action::has_rows;
 use super::Runner;
 use crate::error::Error;
 use crate::ledger;
-use crate::phase::{Phase, Stage, Step};
+use crate::phase::{Phase, Side, Stage, Step};
+use crate::plan::actions::sql;
 use crate::plan::{Action, Kind, Work};
 
 impl Runner<'_> {
@@ -41,7 +42,10 @@ impl Runner<'_> {
             runner.preflight(&facts)?;
             let cx = runner.context(&facts);
             let mut work = vec![Work::MustBeEmpty];
-            work.extend(cx.rules.on_empty(&cx)?);
+            work.extend(match runner.def.in_place() {
+                true => sql(cx.renames(Side::Old)).collect(),
+                false => cx.rules.on_empty(&cx)?,
+            });
             let to = if runner.def.two_passes() {
                 Stage::second(Phase::Contracted)
             } else {

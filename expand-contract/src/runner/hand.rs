@@ -13,6 +13,8 @@ pub(super) struct Hand<'h> {
     pub(super) driver: &'static dyn Driver,
     pub(super) lease: &'h Lease,
     pub(super) retries: u32,
+    /// No triggers of the user's are to fire.
+    pub(super) silent: bool,
     /// Others work beside it, and the lease is renewed for all of them by the runner.
     pub(super) beside: bool,
 }
@@ -24,10 +26,14 @@ impl Hand<'_> {
         mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (driver, lease, beside) = (self.driver, self.lease, self.beside);
+        let silent = self.silent;
         let mut attempt = 0;
         loop {
             let result = transaction(self.s, |s| {
                 driver.settle(s)?;
+                if silent {
+                    driver.silence(s)?;
+                }
                 match beside {
                     true => lease.share(s)?,
                     false => lease.fence(s)?,
@@ -58,6 +64,7 @@ impl Runner<'_> {
             driver: self.driver,
             lease,
             retries: self.options.retries,
+            silent: self.silent,
             beside: false,
         }
     }

@@ -6,13 +6,14 @@ use crate::catalogue::Table;
 use crate::definition::{Dialect, MigrationDef, TableName};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, Row};
-use crate::phase::rules::{self, Standing};
+use crate::phase::rules::{Standing, Way};
 use crate::phase::{Phase, Stage, Step};
 
 /// Where a migration stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Position {
     pub(crate) stage: Stage,
+    pub(crate) way: Way,
     /// The ledger's row; none if the stage was inferred.
     pub(crate) row: Option<Row>,
 }
@@ -36,7 +37,7 @@ impl Position {
 
     /// Whether the step has anything left to do in the pass that is under way.
     pub(crate) fn pending(&self, step: Step) -> bool {
-        rules::pending(step, self.stage.phase)
+        self.way.pending(step, self.stage.phase)
     }
 
     /// The phase, and what a rollback has left to do.
@@ -53,7 +54,7 @@ impl Position {
     pub(crate) fn unfinished(&self, step: Step) -> bool {
         // what a release published that knew of no barrier is waited for by the next step only
         let published = self.row.as_ref().is_some_and(|row| row.published > 0);
-        let its_phase = step.publishes() == Some(self.stage.phase);
+        let its_phase = self.way.publishes(step) == Some(self.stage.phase);
         self.pending(step) || (its_phase && published && !self.settled())
     }
 
@@ -122,9 +123,11 @@ pub(crate) fn locate(
     def: &'static MigrationDef,
     name: &TableName,
 ) -> Result<Position, Error> {
+    let way = def.way(s.dialect());
     if let Some(row) = ledger.row(s)? {
         return Ok(Position {
             stage: row.stage,
+            way,
             row: Some(row),
         });
     }
@@ -150,7 +153,11 @@ pub(crate) fn locate(
         Phase::Contracted if def.two_passes() => Stage::second(Phase::Contracted),
         phase => Stage::first(phase),
     };
-    Ok(Position { stage, row: None })
+    Ok(Position {
+        stage,
+        way,
+        row: None,
+    })
 }
 
 fn infer(

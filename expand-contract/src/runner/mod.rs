@@ -8,6 +8,7 @@ mod drain;
 mod empty;
 mod gates;
 mod hand;
+mod in_place;
 mod intact;
 mod job;
 mod locate;
@@ -19,6 +20,7 @@ mod shadow;
 mod steering;
 mod strangers;
 mod throttle;
+mod triggers;
 mod verify;
 mod walk;
 mod workers;
@@ -37,8 +39,8 @@ use crate::ledger::{self, Lease, Ledger};
 use crate::options::Options;
 use std::time::Instant;
 
-use crate::phase::rules::comes_first;
 use crate::phase::{Phase, Stage, Step};
+use crate::plan::cost::{annotate, Rates, Size};
 use crate::plan::{moving, Action, Active, Context, Frozen, Kind, SavedCheck, SavedIndex};
 
 /// What a run works with.
@@ -57,6 +59,8 @@ pub(crate) struct Runner<'r> {
     /// When this runner last published a phase, or first saw that it was settled.
     pub(crate) since: Option<Instant>,
     telling: pace::Telling,
+    /// No triggers of the user's are to fire.
+    silent: bool,
 }
 
 /// The facts of one moment, from which a [`Context`] is made.
@@ -88,6 +92,7 @@ impl<'r> Runner<'r> {
             process: None,
             since: None,
             telling: pace::Telling::default(),
+            silent: false,
         })
     }
 
@@ -178,6 +183,7 @@ impl<'r> Runner<'r> {
         }
         self.check_workers()?;
         self.driver.version(self.s)?;
+        self.remember_process()?;
         let table = self.driver.table(self.s, &self.name)?;
         let table = table.ok_or_else(|| Error::TableNotFound {
             table: self.name.to_string(),
@@ -185,6 +191,7 @@ impl<'r> Runner<'r> {
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
         self.check_throttles()?;
+        self.check_silence()?;
         ledger::ensure(self.s)?;
         // whoever has cancelled it wants no run to wait for the lease either
         self.requested()?;
@@ -252,7 +259,7 @@ impl<'r> Runner<'r> {
     }
 
     fn in_order(&self, position: &Position, step: Step) -> Result<(), Error> {
-        let first = match (comes_first(step, position.standing()), step) {
+        let first = match (position.way.comes_first(step, position.standing()), step) {
             (Some(first), _) => first,
             // a comparison is no use before
             (None, Step::Verify | Step::Switch) if !position.backfilled() => Step::Backfill,
@@ -285,8 +292,23 @@ impl<'r> Runner<'r> {
             facts.position.check_frozen(runner.def, &runner.ledger)?;
             let stage = facts.position.stage;
             match stage.phase {
+                // nothing else tells that it was this migration
+                Phase::Contracted if runner.def.in_place() => {
+                    if facts.position.row.is_none() {
+                        let reason = "the ledger does not know of it";
+                        return Err(runner.no_rollback(stage, reason));
+                    }
+                    runner.rename_back_preflight(&facts)?;
+                }
                 Phase::Contracted => {
                     return Err(runner.no_rollback(stage, "the old column is gone"))
+                }
+                // killed behind its publication
+                Phase::Original if runner.def.in_place() && !facts.position.settled() => {
+                    runner.settle(lease, Step::Rollback)?;
+                    if !facts.position.cleanup() {
+                        return Ok(runner.position()?.stage);
+                    }
                 }
                 Phase::Original if !facts.position.cleanup() => {
                     let reason = match stage.pass {
@@ -306,6 +328,9 @@ impl<'r> Runner<'r> {
                 ));
             }
             let actions = runner.context(&facts).actions(Step::Rollback)?;
+            if runner.def.in_place() {
+                runner.quiet_before(lease, &actions)?;
+            }
             runner.run(lease, &facts, &actions)?;
             runner.drop_left_over(lease, &facts, Step::Rollback)?;
             Ok(runner.position()?.stage)
@@ -329,6 +354,12 @@ impl<'r> Runner<'r> {
         };
         let mut out: Vec<Action> = self.unsettled(next)?.into_iter().collect();
         if position.stage.phase == Phase::Contracted {
+            annotate(
+                &mut out,
+                self.s.dialect(),
+                Size::default(),
+                Rates::default(),
+            );
             return Ok(out);
         }
         let mut facts = self.facts()?;
@@ -339,7 +370,7 @@ impl<'r> Runner<'r> {
             if step == Step::Rollback || !position.pending(step) {
                 continue;
             }
-            if let Some(starts) = step.starts_in() {
+            if let Some(starts) = position.way.starts_in(step) {
                 if facts.position.stage.phase < starts {
                     facts.position.stage.phase = starts;
                 }
@@ -356,6 +387,12 @@ impl<'r> Runner<'r> {
                 }
             }
         }
+        let size = self.driver.size(self.s, &facts.table)?;
+        let rates = match ledger::is_current(self.s)? {
+            true => self.ledger.rates(self.s, &facts.table.name.to_string())?,
+            false => Rates::default(),
+        };
+        annotate(&mut out, facts.table.dialect, size, rates);
         Ok(out)
     }
 }

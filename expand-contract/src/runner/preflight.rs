@@ -16,6 +16,9 @@ const SAMPLE: u32 = 50;
 impl Runner<'_> {
     /// Refuses what `expand` and the steps after it could not carry through. Changes nothing.
     pub(super) fn preflight(&mut self, facts: &Facts) -> Result<(), Error> {
+        if self.def.in_place() {
+            return self.rename_preflight(facts);
+        }
         let table = &facts.table;
         if table.primary_key.is_empty() || table.cursor.is_empty() {
             return Err(Error::NoPrimaryKey {
@@ -94,6 +97,9 @@ impl Runner<'_> {
 
     /// Refuses a table on whose old columns there is something that cannot be carried.
     pub(super) fn obstacles(&mut self, facts: &Facts) -> Result<(), Error> {
+        if self.def.in_place() {
+            return self.rename_preflight(facts);
+        }
         let table = &facts.table;
         let cx = self.context(facts);
         let mut obstacles = self.driver.obstacles(self.s, &cx)?;

@@ -1,5 +1,6 @@
 //! A comparison, and, where the caller wants it, another copy of what differs.
 
+use super::triggers::Written;
 use super::{Facts, Runner};
 use crate::error::Error;
 use crate::ledger::Lease;
@@ -23,7 +24,9 @@ impl Runner<'_> {
             return result;
         }
         let before = self.telling.changed;
-        self.copy_rows(lease, facts, step, false)?;
+        self.silently(facts, Written::New, |runner| {
+            runner.copy_rows(lease, facts, step, false)
+        })?;
         let repaired = self.telling.changed - before;
         let ledger = self.ledger.clone();
         self.in_transaction(lease, |s| ledger.backfilled(s))?;

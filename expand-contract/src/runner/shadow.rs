@@ -12,7 +12,8 @@ use crate::shadow::ShadowSql;
 impl Runner<'_> {
     /// How a shadow read compares the columns; none where there are not two of them.
     pub(crate) fn shadow_sql(&self, facts: &Facts) -> Result<Option<ShadowSql>, Error> {
-        if facts.position.stage.phase > Phase::Switched {
+        // in place there is one column, whatever its name
+        if facts.position.stage.phase > Phase::Switched || self.def.in_place() {
             return Ok(None);
         }
         let nowhere = Range {

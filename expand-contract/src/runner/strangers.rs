@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::gate::Gate;
 use crate::ledger::{Lease, Ledger, Row};
 use crate::phase::{Phase, Side, Step};
+use crate::plan::in_place::{unseen, watched};
 use crate::plan::{Action, Kind};
 use crate::stranger::Stranger;
 
@@ -78,6 +79,49 @@ impl Terms {
         )
     }
 
+    /// Why the gate is closed, and what opens it; none where it is open.
+    fn found(
+        &self,
+        s: &mut dyn Session,
+        ledger: &Ledger,
+        action: &Action,
+        side: Side,
+    ) -> Result<Option<(String, String)>, Error> {
+        let found = ledger.recent_strangers(s, side, self.period)?;
+        if !found.is_empty() {
+            return Ok(Some((named(&found), self.remedy(side))));
+        }
+        if self.period.is_zero() {
+            return Ok(None);
+        }
+        let unseen = unseen(action);
+        if !unseen.is_empty() {
+            let name = if side == Side::New { "new" } else { "old" };
+            return Ok(Some((
+                unseen.join("; "),
+                format!(
+                    "make sure that no program is left that knows only the {name} name, and say so by naming the gate: \
+                     `Options::override_gate(Gate::Strangers, reason)`"
+                ),
+            )));
+        }
+        if watched(action) {
+            let since = ledger.watched(s)?;
+            if since < self.period {
+                return Ok(Some((
+                    format!(
+                        "nobody was seen to write only the old name, but for no longer than {since:?}"
+                    ),
+                    format!(
+                        "run the step again when `expand` was {:?} ago, or set `Options::quiet_period`",
+                        self.period
+                    ),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// Inside a publishing transaction, with the table locked: nobody came in between.
     pub(super) fn check(
         &self,
@@ -89,18 +133,17 @@ impl Terms {
         let Some(side) = endangered(action) else {
             return Ok(());
         };
-        let found = ledger.recent_strangers(s, side, self.period)?;
-        if found.is_empty() {
+        let Some((found, remedy)) = self.found(s, ledger, action, side)? else {
             return Ok(());
-        }
-        let (gate, found) = (Gate::Strangers, named(&found));
+        };
+        let gate = Gate::Strangers;
         match &self.reason {
             Some(reason) => ledger.overridden(s, lease, action.step, gate, (reason, &found)),
             None => Err(Error::GateClosed {
                 step: action.step,
                 gate,
                 found,
-                remedy: self.remedy(side),
+                remedy,
             }),
         }
     }
@@ -124,12 +167,10 @@ impl Runner<'_> {
         }
         let sides = actions
             .iter()
-            .filter_map(|action| Some((action.step, endangered(action)?)));
-        for (step, side) in sides.collect::<Vec<_>>() {
-            let found = ledger.recent_strangers(self.s, side, terms.period)?;
-            if !found.is_empty() {
-                let (found, remedy) = (named(&found), terms.remedy(side));
-                self.closed(lease, step, Gate::Strangers, found, &remedy)?;
+            .filter_map(|action| Some((action, endangered(action)?)));
+        for (action, side) in sides.collect::<Vec<_>>() {
+            if let Some((found, remedy)) = terms.found(self.s, &ledger, action, side)? {
+                self.closed(lease, action.step, Gate::Strangers, found, &remedy)?;
             }
         }
         Ok(())

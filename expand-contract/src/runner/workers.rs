@@ -114,6 +114,7 @@ struct Tools<'t, P> {
     driver: &'static dyn Driver,
     lease: &'t Lease,
     retries: u32,
+    silent: bool,
 }
 
 impl<P> Tools<'_, P> {
@@ -123,6 +124,7 @@ impl<P> Tools<'_, P> {
             driver: self.driver,
             lease: self.lease,
             retries: self.retries,
+            silent: self.silent,
             beside: true,
         }
     }
@@ -212,6 +214,7 @@ impl Runner<'_> {
             driver: self.driver,
             lease,
             retries: self.options.retries,
+            silent: self.silent,
         };
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
@@ -244,8 +247,11 @@ impl Runner<'_> {
         let mut all = Batch::default();
         let mut failed = None;
         let mut renewed = Instant::now();
+        // well within the time after which another runner takes over
+        let pulse = PULSE.min(self.options.lease / 5);
+        let pulse = pulse.max(Duration::from_millis(2));
         loop {
-            let mut patience = PULSE;
+            let mut patience = pulse;
             if failed.is_none() {
                 match self.permit(lease, pace) {
                     Ok(Permit::Go) => board.open(true),
@@ -267,7 +273,7 @@ impl Runner<'_> {
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let renewal = match renewed.elapsed() > PULSE && failed.is_none() {
+            let renewal = match renewed.elapsed() >= pulse && failed.is_none() {
                 true => {
                     renewed = Instant::now();
                     self.in_transaction(lease, |_| Ok(()))

@@ -123,6 +123,12 @@ impl PhaseCell {
         true
     }
 
+    /// Whether the process-wide phase is this one or a later one.
+    pub(super) fn knows(&self, epoch: i64) -> bool {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.as_ref().is_some_and(|loaded| loaded.epoch >= epoch)
+    }
+
     fn loaded(&self) -> RwLockWriteGuard<'_, Option<Loaded>> {
         self.loaded.write().unwrap_or_else(PoisonError::into_inner)
     }

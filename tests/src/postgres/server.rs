@@ -73,34 +73,14 @@ impl PgServer {
 
     fn create(primary: Option<&Path>, settings: &[(&str, &str)]) -> Arc<Self> {
         let binaries = binaries::find();
-        let folder = tempfile::Builder::new()
-            .prefix("expand-contract-pg-")
-            .tempdir_in(parent_folder())
-            .expect("a temporary folder can be created");
-
+        let folder = folder("expand-contract-pg-");
         let mut command = Command::new("sh");
         command.args(["-c", SUPERVISOR, "supervisor"]);
         command.args([folder.path(), &binaries, primary.unwrap_or(Path::new(""))]);
         for (name, value) in SETTINGS.iter().chain(settings) {
             command.args(["-c", &format!("{name}={value}")]);
         }
-        command
-            .current_dir("/")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of the reach of the signals that a terminal or a time limit sends to the tests: it has to outlive
-            // them for a moment.
-            .process_group(0);
-        if geteuid().is_root() {
-            // PostgreSQL refuses to run as root.
-            let (user, group) = nobody();
-            fs::set_permissions(folder.path(), Permissions::from_mode(0o700))
-                .and_then(|()| chown(folder.path(), Some(user), Some(group)))
-                .expect("root may give a folder away");
-            command.uid(user).gid(group);
-        }
+        supervised(&mut command, folder.path());
         let supervisor = command.spawn().expect("sh can be started");
         let mut server = Self {
             // From here on, the supervisor removes it.
@@ -201,6 +181,35 @@ impl Drop for PgServer {
         drop(self.supervisor.stdin.take());
         // Fails only if it has ended already.
         let _ = self.supervisor.wait();
+    }
+}
+
+/// A temporary folder for a server.
+pub(super) fn folder(prefix: &str) -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir_in(parent_folder())
+        .expect("a temporary folder can be created")
+}
+
+/// Lets a command that serves in the folder run as whom it may, and end with the pipe to it.
+pub(super) fn supervised(command: &mut Command, folder: &Path) {
+    command
+        .current_dir("/")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Out of the reach of the signals that a terminal or a time limit sends to the tests: it has to outlive
+        // them for a moment.
+        .process_group(0);
+    if geteuid().is_root() {
+        // Servers refuse to run as root.
+        let (user, group) = nobody();
+        fs::set_permissions(folder, Permissions::from_mode(0o700))
+            .and_then(|()| chown(folder, Some(user), Some(group)))
+            .expect("root may give a folder away");
+        command.uid(user).gid(group);
     }
 }
 

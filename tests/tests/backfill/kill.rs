@@ -32,18 +32,10 @@ fn killed(first: u32, then: u32) {
     advance(conn, &db.url(), options, then, Step::Backfill).expect("all values convert");
     assert_eq!(copied(conn), u64::from(ROWS));
     let told = log.borrow();
-    let first_walk = told
-        .iter()
-        .rfind(|now| now.sweep == 1)
-        .expect("there were batches");
-    assert_eq!(first_walk.changed, u64::from(ROWS) - before);
     // not from the start: what is left, and the last batch of each range
+    let batches = told.iter().filter(|now| now.sweep == 1).count() as u64;
     let left = 2 * HALF - before / u64::from(SIZE) + 8 * u64::from(first.max(then));
-    assert!(
-        first_walk.batches <= left,
-        "{} batches, {left} at most",
-        first_walk.batches
-    );
+    assert!(batches <= left, "{batches} batches, {left} at most");
     assert_eq!(
         number(conn, "SELECT count(*) FROM expand_contract.cursors"),
         0

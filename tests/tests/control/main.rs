@@ -3,8 +3,10 @@
 
 #[macro_use]
 mod common;
+mod plan;
 mod progress;
 mod replicas;
 mod requests;
 mod throttles;
+mod triggers;
 mod verify;

@@ -4,6 +4,8 @@
 mod autovacuum;
 mod blockers;
 mod builds;
+mod pooler;
+mod runners;
 mod settings;
 mod stalls;
 mod support;

@@ -26,7 +26,7 @@ fn pooled(db: &PgDatabase) -> PgConnection {
     conn
 }
 
-fn settings(conn: &mut PgConnection) -> String {
+pub(crate) fn settings(conn: &mut PgConnection) -> String {
     // those of PL/pgSQL are there once it was used
     let sql = "SELECT string_agg(name || '=' || setting, E'\\n' ORDER BY name) FROM pg_settings \
                WHERE name NOT LIKE 'plpgsql.%'";

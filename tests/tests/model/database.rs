@@ -258,6 +258,12 @@ impl Database {
             Ddl::DropUniqueOld => self.old_unique = false,
             Ddl::UniqueOld => (self.old_unique, self.new_unique) = (true, false),
             Ddl::PlainIndexes | Ddl::DefaultToNew | Ddl::TakeNames | Ddl::DefaultToOld => (),
+            Ddl::AddMarker
+            | Ddl::Watch
+            | Ddl::StopWatching
+            | Ddl::DropMarker
+            | Ddl::Rename
+            | Ddl::RenameBack => unreachable!("of renames in place"),
         }
         if self.old == Cell::Missing || self.new == Cell::Missing {
             self.queued = false;

@@ -5,6 +5,7 @@
 
 mod check;
 mod database;
+mod in_place;
 mod mutations;
 mod runner;
 mod system;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use expand_contract::definition::{ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr};
+use expand_contract::definition::{
+    ChangeDef, Conversion, MigrationDef, Part, PerDialect, SqlExpr, Strategy,
+};
 use expand_contract::phase::{Pass, Phase, Stage};
 use expand_contract::{Migrate, MigrateOn, Options, PhaseCell, RunnerConnection};
 pub use tests::database::{Db, Lite, Postgres};
@@ -105,6 +107,7 @@ pub const fn rename(old: &'static str, new: &'static str) -> ChangeDef {
     ChangeDef {
         old,
         via: None,
+        strategy: Strategy::Copy,
         new,
         conversion: Conversion::Identity,
         lossless: true,
@@ -213,6 +216,7 @@ migration!(
 pub const SHA: ChangeDef = ChangeDef {
     old: "checksum",
     via: None,
+    strategy: Strategy::Copy,
     new: "tar_sha256",
     conversion: Conversion::Sql {
         up: expr(
@@ -249,6 +253,7 @@ migration!(
 pub const BALANCE: ChangeDef = ChangeDef {
     old: "balance",
     via: Some("balance_wide"),
+    strategy: Strategy::Copy,
     new: "balance",
     conversion: Conversion::Sql {
         up: SqlExpr {
@@ -292,6 +297,7 @@ migration!(
     [ChangeDef {
         old: "amount",
         via: None,
+        strategy: Strategy::Copy,
         new: "balance",
         conversion: Conversion::Sql {
             up: expr(
@@ -322,6 +328,7 @@ impl Migrate for Prices {
             changes: &[ChangeDef {
                 old: "price",
                 via: None,
+                strategy: Strategy::Copy,
                 new: "cents",
                 conversion: Conversion::Rust,
                 lossless: true,

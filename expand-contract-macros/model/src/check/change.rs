@@ -17,6 +17,7 @@ pub(crate) fn change(draft: &Draft, errors: &Errors) {
     names_are_identifiers(draft, errors);
     rename_is_to_another_name(draft, errors);
     via_is_for_a_kept_name(draft, errors);
+    only_a_rename_is_in_place(draft, errors);
     sql_type_is_written(draft, errors);
     conversion_is_sql_or_rust(draft, errors);
     new_type_is_for_a_table(draft, errors);
@@ -130,12 +131,46 @@ fn conversion_is_for_a_retype(draft: &Draft, errors: &Errors) {
     }
 }
 
-/// Only a retype that keeps its name needs a second name in between.
+/// A column that takes another name holds the values that it held.
+fn only_a_rename_is_in_place(draft: &Draft, errors: &Errors) {
+    let Some(strategy) = draft.args.strategy.as_ref().filter(|_| draft.in_place()) else {
+        return;
+    };
+    if draft.args.retype_from.is_some() {
+        errors.at(
+            &strategy.key,
+            format!(
+                "`{key} = in_place` renames the column with its values as they are, and `{retype}` makes others of them: remove `{key}`, \
+                 or rename first and retype in a later migration\n{}",
+                keys::help(keys::STRATEGY),
+                key = strategy.key,
+                retype = keys::RETYPE_FROM,
+            ),
+        );
+    }
+    let args = &draft.args;
+    let kept = [
+        args.sql_type.as_ref().map(|given| &given.key),
+        args.carry.as_ref().map(|given| &given.key),
+        args.drop.as_ref().map(|given| &given.key),
+    ];
+    for key in kept.into_iter().flatten() {
+        errors.at(
+            key,
+            format!(
+                "the column keeps its type and everything that is on it where it is only renamed: remove `{key}`"
+            ),
+        );
+    }
+}
+
+/// Only a retype that keeps its name needs a second name in between, and a rename in place one for its marker.
 fn via_is_for_a_kept_name(draft: &Draft, errors: &Errors) {
     let Some(via) = &draft.args.via else {
         return;
     };
-    if let Some(rename) = &draft.args.rename_from {
+    let renamed = draft.args.rename_from.as_ref();
+    if let Some(rename) = renamed.filter(|_| !draft.in_place()) {
         errors.at(
             &via.key,
             format!(

@@ -23,7 +23,31 @@ pub(crate) fn migration(
     old_columns_have_one_heir(drafts, errors);
     old_columns_are_gone_from_the_schema(drafts, place, errors);
     intermediate_columns_are_free(drafts, place, errors);
+    all_are_of_one_strategy(drafts, errors);
     crate::carry::check(drafts, errors);
+}
+
+/// The changes of a table go through the phases together, and a rename in place takes other ones.
+fn all_are_of_one_strategy(drafts: &[Draft], errors: &Errors) {
+    let Some(in_place) = drafts.iter().find(|draft| draft.in_place()) else {
+        return;
+    };
+    for draft in drafts.iter().filter(|draft| !draft.in_place()) {
+        let (this, other) = (names::text(&draft.column), names::text(&in_place.column));
+        let remedy = match draft.args.retype_from {
+            // its values are others
+            Some(_) => format!("remove `{}` there", keys::STRATEGY),
+            None => format!("give both the same `{}`", keys::STRATEGY),
+        };
+        errors.at_span(
+            draft.span,
+            format!(
+                "`{this}` is copied and `{other}` is renamed in place, but the changes of a table go through the phases together: \
+                 {remedy}, or make one of them in a later migration\n{}",
+                keys::help(keys::STRATEGY)
+            ),
+        );
+    }
 }
 
 /// A migration changes something; not worth saying if what it changes could not be read.

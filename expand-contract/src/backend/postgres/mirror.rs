@@ -321,10 +321,11 @@ pub(crate) fn install(cx: &Context<'_>, when: When) -> Result<Vec<String>, Error
 /// The functions run with the operator's rights: a writer's temporary types must not be found before the real ones, as
 /// they are where the path does not name their schema (manual, *CREATE FUNCTION*, "Writing SECURITY DEFINER Functions
 /// Safely").
-const SEARCH_PATH: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', \
+pub(super) const SEARCH_PATH: &str =
+    "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', \
      nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true)";
 
-fn function(name: &str, body: &str) -> [String; 2] {
+pub(super) fn function(name: &str, body: &str) -> [String; 2] {
     // with the rights of whoever runs the migration: a writer needs none on what the conversion reads
     [
         format!(

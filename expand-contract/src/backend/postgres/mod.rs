@@ -4,6 +4,7 @@ mod build;
 mod catalogue;
 mod foreign_keys;
 mod identity;
+mod in_place;
 mod lock;
 mod mirror;
 mod notices;
@@ -13,6 +14,7 @@ mod queue;
 mod ranges;
 mod replication;
 pub(crate) mod rules;
+mod triggers;
 
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition, Other};
 use crate::waiting::{Blocker, Transaction};
 
@@ -73,6 +76,16 @@ impl Driver for Server {
 
     fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::key_obstacles(s, cx)
+    }
+
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        _renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error> {
+        in_place::obstacles(s, table, columns)
     }
 
     fn notices(
@@ -193,6 +206,33 @@ impl Driver for Server {
             (limit / 15).as_millis().max(1)
         ))
         .during("setting up a batch")
+    }
+
+    fn silence(&self, s: &mut dyn Session) -> Result<(), Error> {
+        triggers::silence(s)
+    }
+
+    fn by_triggers(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        triggers::needed(s, table, columns)
+    }
+
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
+        // with what is stored out of line; a partitioned table has nothing of its own
+        let sql = format!(
+            "SELECT (pg_table_size(c.oid) + coalesce((SELECT sum(pg_table_size(p.relid)) FROM pg_partition_tree(c.oid) p \
+             WHERE p.relid <> c.oid), 0))::bigint::text FROM pg_class c WHERE c.oid = ({BIND}::text)::oid"
+        );
+        let rows = s.rows(&sql, &[Some(table.id.clone())]);
+        let bytes = one(rows.during("asking for the table's size")?);
+        Ok(Size {
+            rows: table.estimate,
+            bytes: bytes.and_then(|bytes| bytes.parse().ok()),
+        })
     }
 
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {

@@ -19,6 +19,7 @@ pub(super) fn notices(
     let mut out = Vec::new();
     functions(s, table, columns, &mut out)?;
     late_triggers(s, table, &mut out)?;
+    super::triggers::of_updates(s, table, &mut out)?;
     views(s, table, &mut out)?;
     replication(s, table, &mut out)?;
     settings(s, &mut out)?;

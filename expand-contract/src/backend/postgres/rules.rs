@@ -6,7 +6,7 @@ mod requirements;
 mod statistics;
 mod steps;
 
-use super::{foreign_keys, identity, mirror, primary_key, queue};
+use super::{foreign_keys, identity, in_place, mirror, primary_key, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, IndexKey, Table};
@@ -273,6 +273,18 @@ impl Rules for Postgres {
         let mut out = mirror::drop_functions(cx);
         out.extend(queue::drop_functions(cx));
         out
+    }
+
+    fn watch(&self, cx: &Context<'_>) -> Result<Vec<String>, Error> {
+        in_place::watch(cx)
+    }
+
+    fn watchers(&self, cx: &Context<'_>) -> Vec<String> {
+        in_place::watchers(cx)
+    }
+
+    fn unseen(&self, change: &Active) -> Option<String> {
+        in_place::unseen(change)
     }
 
     fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error> {

@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub(crate) mod definition;
+mod in_place;
 mod mirror;
 mod notices;
 mod open;
@@ -19,6 +20,7 @@ use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
+use crate::plan::cost::Size;
 use crate::plan::{Context, Definition};
 use crate::waiting::Transaction;
 use definition::{Clause, Edit, TableText};
@@ -89,6 +91,16 @@ impl Driver for File {
         catalogue::obstacles(s, cx)
     }
 
+    fn unfollowed(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        columns: &[(&str, &str)],
+        renames: &[String],
+    ) -> Result<Vec<Obstacle>, Error> {
+        in_place::obstacles(s, table, columns, renames)
+    }
+
     fn notices(
         &self,
         s: &mut dyn Session,
@@ -135,6 +147,29 @@ impl Driver for File {
             self.settle(s)?;
         }
         Ok(())
+    }
+
+    fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
+        let bytes = number(s, "page_count")?.checked_mul(number(s, "page_size")?);
+        // what ANALYZE has counted, if it ever ran: each line begins with the number of rows
+        let sql = "SELECT 'x' FROM sqlite_master WHERE name = 'sqlite_stat1'";
+        let analyzed = !s
+            .rows(sql, &[])
+            .during("looking for statistics")?
+            .is_empty();
+        let mut rows = None;
+        if analyzed {
+            let sql = format!(
+                "SELECT CAST(max(CAST(stat AS integer)) AS text) FROM sqlite_stat1 WHERE lower(tbl) = lower({BIND})"
+            );
+            let found = s.rows(&sql, &[Some(table.name.name.clone())]);
+            let found = found.during("reading statistics")?;
+            rows = found.into_iter().flatten().flatten().next();
+        }
+        Ok(Size {
+            rows: rows.and_then(|rows| rows.parse().ok()),
+            bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+        })
     }
 
     fn clock(&self, s: &mut dyn Session) -> Result<i64, Error> {

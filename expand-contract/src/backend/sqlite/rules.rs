@@ -313,6 +313,13 @@ impl Rules for Sqlite {
         out
     }
 
+    fn unseen(&self, change: &Active) -> Option<String> {
+        Some(format!(
+            "SQLite shows nobody who knows `{}` by its old name only",
+            change.from
+        ))
+    }
+
     fn queue(&self, cx: &Context<'_>, mode: Mode) -> Result<Vec<String>, Error> {
         queue::install(cx, mode)
     }

@@ -39,11 +39,13 @@ pub(crate) struct KnownConstraint {
     pub(crate) is_valid: bool,
     made_in: usize,
     is_primary_key: bool,
+    is_unique: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
     pub(crate) table: Name,
+    pub(crate) is_unique: bool,
     made_in: usize,
 }
 
@@ -108,6 +110,18 @@ impl History {
         match self.constraint(table, name) {
             Some(constraint) => constraint.is_primary_key,
             None => name.last() == format!("{}_pkey", table.last()),
+        }
+    }
+
+    /// Whether the constraint keeps values unique, by what the files say or by the name PostgreSQL gives.
+    pub(crate) fn is_unique(&self, table: &Name, name: &Name) -> bool {
+        match self.constraint(table, name) {
+            Some(constraint) => constraint.is_unique,
+            None => ["key", "pkey"].iter().any(|end| {
+                name.last()
+                    .strip_prefix(table.last())
+                    .is_some_and(|rest| rest.ends_with(&format!("_{end}")))
+            }),
         }
     }
 
@@ -212,6 +226,7 @@ impl History {
                 if let Some(name) = &create.name {
                     let index = Index {
                         table: create.table.clone(),
+                        is_unique: create.unique,
                         made_in: now,
                     };
                     self.indexes.insert(name.key.clone(), index);
@@ -278,6 +293,7 @@ impl Table {
             is_valid,
             made_in: now,
             is_primary_key,
+            is_unique: is_primary_key || matches!(constraint.kind, ConstraintKind::Unique { .. }),
         };
         self.constraints.insert(name, known);
     }

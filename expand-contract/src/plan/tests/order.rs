@@ -66,7 +66,9 @@ fn kinds(action: &Action, from: Standing) -> BTreeSet<Ddl> {
             | Work::Freeze
             | Work::MustBeEmpty
             | Work::Intact(_)
-            | Work::EmptyQueue => {}
+            | Work::EmptyQueue
+            | Work::Watched
+            | Work::Unseen(..) => {}
         }
     }
     out

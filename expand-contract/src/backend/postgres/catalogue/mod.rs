@@ -5,7 +5,7 @@ mod constraints;
 mod foreign_keys;
 mod indexes;
 mod key_obstacles;
-mod obstacles;
+pub(super) mod obstacles;
 mod privileges;
 mod sequences;
 

@@ -222,7 +222,7 @@ fn generated(
 
 // Function bodies and arguments are text to the server: the column's name as a word is enough to refuse. (An OF list and a
 // WHEN clause it knows itself.)
-fn triggers(
+pub(in crate::backend::postgres) fn triggers(
     s: &mut dyn Session,
     table: &Table,
     column: &str,

@@ -1,10 +1,13 @@
 //! The rules, one file each. A new one: its file, its line in [`ALL`], its heading in `docs/lints.md`, its tests; a test
 //! compares the four.
 
+mod add_enum_value;
 mod add_not_null_column;
+mod alter_sequence;
 mod attach_partition;
 mod backfill_in_ddl_transaction;
 mod change_column_type;
+mod change_identity;
 mod change_primary_key;
 mod char_column;
 mod check_constraint;
@@ -12,16 +15,20 @@ mod concurrently_in_transaction;
 mod create_extension;
 mod detach_partition;
 mod disable_trigger;
+mod do_block;
 mod domain_constraint;
 mod drop_cascade;
 mod drop_column;
 mod drop_column_in_use;
 mod drop_database;
+mod drop_default;
 mod drop_index_not_concurrent;
 mod drop_not_null;
+mod drop_object;
 mod drop_schema;
 mod drop_table;
 mod drop_table_in_use;
+mod drop_unique;
 pub(crate) mod duplicate_version;
 mod enum_value_in_transaction;
 mod enum_value_order;
@@ -36,8 +43,12 @@ mod long_name;
 pub(crate) mod malformed_allowance;
 mod migrating_column;
 mod missing_lock_timeout;
+mod missing_statement_timeout;
 mod mysql_algorithm;
 mod nested_transaction;
+mod new_restriction;
+mod no_inherit;
+mod no_replica_identity;
 pub(crate) mod not_read;
 mod not_rerunnable;
 pub(crate) mod not_understood;
@@ -46,12 +57,17 @@ mod refresh_not_concurrent;
 mod reindex_not_concurrent;
 mod rename_column;
 mod rename_enum_value;
+mod rename_object;
 mod rename_schema;
 mod rename_table;
+mod revoke;
+mod row_security;
 mod serial_column;
 mod serial_on_existing_table;
+mod server_setting;
 mod set_not_null;
 mod set_schema;
+mod small_integer_column;
 mod small_integer_key;
 mod sqlite_add_column;
 mod sqlite_pragma_in_transaction;
@@ -61,7 +77,9 @@ mod timestamp_without_time_zone;
 mod truncate;
 mod unique_constraint;
 mod unnamed_constraint;
+mod unqualified_table;
 pub(crate) mod unused_allowance;
+mod update_extension;
 mod vacuum_full;
 mod validate_in_same_transaction;
 mod varchar_limit;
@@ -84,9 +102,14 @@ pub(crate) static ALL: &[&Rule] = &[
     &rename_column::RULE,
     &rename_table::RULE,
     &rename_schema::RULE,
+    &rename_object::RULE,
     &set_schema::RULE,
     &rename_enum_value::RULE,
+    &add_enum_value::RULE,
     &drop_not_null::RULE,
+    &drop_default::RULE,
+    &drop_unique::RULE,
+    &drop_object::RULE,
     &change_column_type::RULE,
     &volatile_default::RULE,
     &serial_on_existing_table::RULE,
@@ -101,9 +124,12 @@ pub(crate) static ALL: &[&Rule] = &[
     &unique_constraint::RULE,
     &exclusion_constraint::RULE,
     &change_primary_key::RULE,
+    &change_identity::RULE,
+    &alter_sequence::RULE,
     &validate_in_same_transaction::RULE,
     &domain_constraint::RULE,
     &unnamed_constraint::RULE,
+    &new_restriction::RULE,
     &index_not_concurrent::RULE,
     &drop_index_not_concurrent::RULE,
     &reindex_not_concurrent::RULE,
@@ -113,7 +139,9 @@ pub(crate) static ALL: &[&Rule] = &[
     &wide_index::RULE,
     &attach_partition::RULE,
     &detach_partition::RULE,
+    &no_inherit::RULE,
     &missing_lock_timeout::RULE,
+    &missing_statement_timeout::RULE,
     &leaked_setting::RULE,
     &nested_transaction::RULE,
     &open_transaction::RULE,
@@ -122,12 +150,17 @@ pub(crate) static ALL: &[&Rule] = &[
     &write_without_where::RULE,
     &truncate::RULE,
     &disable_trigger::RULE,
+    &row_security::RULE,
+    &revoke::RULE,
+    &no_replica_identity::RULE,
     &drop_cascade::RULE,
     &drop_database::RULE,
     &drop_schema::RULE,
+    &server_setting::RULE,
     &enum_value_in_transaction::RULE,
     &enum_value_order::RULE,
     &create_extension::RULE,
+    &update_extension::RULE,
     &sqlite_pragma_in_transaction::RULE,
     &sqlite_add_column::RULE,
     &long_name::RULE,
@@ -137,10 +170,13 @@ pub(crate) static ALL: &[&Rule] = &[
     &json_column::RULE,
     &serial_column::RULE,
     &small_integer_key::RULE,
+    &small_integer_column::RULE,
     &table_without_primary_key::RULE,
+    &unqualified_table::RULE,
     &duplicate_version::RULE,
     &not_read::RULE,
     &not_understood::RULE,
+    &do_block::RULE,
     &malformed_allowance::RULE,
     &unused_allowance::RULE,
 ];

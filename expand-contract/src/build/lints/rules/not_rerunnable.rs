@@ -63,6 +63,7 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
             object,
             name: Some(name),
             repeatable: false,
+            ..
         } => format!("CREATE {object} {}", name.text),
         OpKind::Drop {
             object,

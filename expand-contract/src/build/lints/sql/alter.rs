@@ -8,6 +8,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::convert;
 use super::op::{Alter, Constraint, ConstraintKind, Name, OpKind, Type};
+use super::others::{made_by_itself, rights_and_roles};
 use super::read::Reader;
 use super::words::{ident, Words};
 use super::Unread;
@@ -24,6 +25,10 @@ impl<'a> Reader<'a> {
             return self.alter_type(words);
         }
         let mut object = words.take_word().unwrap_or_default();
+        if object == "SYSTEM" {
+            let of = "the server".into();
+            return self.push(OpKind::ServerSetting { of });
+        }
         if object == "MATERIALIZED" && words.eat("VIEW") {
             object = "MATERIALIZED VIEW".into();
         }
@@ -34,14 +39,7 @@ impl<'a> Reader<'a> {
         if words.has("SET SCHEMA") {
             return self.push(OpKind::SetSchema { object, name });
         }
-        match object.as_str() {
-            "SCHEMA" if words.has("RENAME TO") => self.push(OpKind::RenameSchema { name }),
-            "DOMAIN" if words.eat("ADD") => {
-                let not_valid = words.has("NOT VALID");
-                self.push(OpKind::AddDomainConstraint { name, not_valid });
-            }
-            _ => self.push(OpKind::Other),
-        }
+        self.alter_other(object, name, words);
     }
 
     fn alter_type(&mut self, mut words: Words<'a>) {
@@ -64,7 +62,10 @@ impl<'a> Reader<'a> {
                 AlterTypeOperation::RenameValue(_) => {
                     self.push(OpKind::RenameEnumValue { enumeration });
                 }
-                AlterTypeOperation::Rename(_) => self.push(OpKind::Other),
+                AlterTypeOperation::Rename(_) => self.push(OpKind::RenameObject {
+                    object: "TYPE".into(),
+                    name: enumeration,
+                }),
             },
             // attributes of composite types, owners: no rule asks
             _ => self.push(OpKind::Other),
@@ -224,6 +225,8 @@ impl<'a> Reader<'a> {
                 match op {
                     AlterColumnOperation::SetNotNull => OpKind::SetNotNull { table, column },
                     AlterColumnOperation::DropNotNull => OpKind::DropNotNull { table, column },
+                    AlterColumnOperation::DropDefault => other(Alter::DropDefault { column }),
+                    AlterColumnOperation::AddGenerated { .. } => other(Alter::Identity { column }),
                     AlterColumnOperation::SetDataType {
                         data_type, using, ..
                     } => OpKind::ChangeType {
@@ -315,7 +318,11 @@ fn from_words(table: &Name, mut words: Words<'_>) -> Option<OpKind> {
             what,
         })
     };
-    match words.take_word()?.as_str() {
+    let first = words.take_word()?;
+    if let Some(what) = rights_and_roles(&first, words) {
+        return other(what);
+    }
+    match first.as_str() {
         "SET" => match words.word().as_deref() {
             Some("SCHEMA") => Some(OpKind::SetSchema {
                 object: "TABLE".into(),
@@ -338,7 +345,10 @@ fn from_words(table: &Name, mut words: Words<'_>) -> Option<OpKind> {
         | "WITHOUT" | "REPLICA" | "ENABLE" => other(Alter::Other),
         "ALTER" => {
             words.eat("COLUMN");
-            words.name()?;
+            let column = words.name()?;
+            if let Some(what) = made_by_itself(&column, words) {
+                return other(what);
+            }
             // STATISTICS, STORAGE, COMPRESSION, (n_distinct = …), EXPRESSION, identity options
             let is_known = words.eat("SET NOT NULL")
                 || words.eat("SET DEFAULT")

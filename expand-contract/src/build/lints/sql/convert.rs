@@ -30,6 +30,7 @@ pub(super) fn create_table(statement: &Statement, database: Database) -> Option<
         columns,
         constraints,
         if_not_exists: table.if_not_exists,
+        is_qualified: table.name.0.len() > 1,
         temporary: table.temporary,
         partition_of: table
             .partition_of

@@ -4,6 +4,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::convert;
 use super::op::{CreateIndex, CreateTable, OpKind};
+use super::others::of_table;
 use super::read::Reader;
 use super::words::Words;
 use crate::build::lints::Database;
@@ -63,6 +64,7 @@ impl<'a> Reader<'a> {
                         columns: Vec::new(),
                         constraints: Vec::new(),
                         if_not_exists,
+                        is_qualified: true,
                         temporary: false,
                         partition_of: None,
                     }));
@@ -130,6 +132,7 @@ impl<'a> Reader<'a> {
         self.push(OpKind::Create {
             object: "TYPE".into(),
             name,
+            on: None,
             repeatable: false,
         });
     }
@@ -158,9 +161,14 @@ impl<'a> Reader<'a> {
         }
         let repeatable = words.eat("IF NOT EXISTS") || or_replace;
         let name = words.name();
+        let on = match object.as_str() {
+            "TRIGGER" | "POLICY" | "RULE" => of_table(words),
+            _ => None,
+        };
         self.push(OpKind::Create {
             object,
             name,
+            on,
             repeatable,
         });
     }

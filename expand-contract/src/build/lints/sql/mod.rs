@@ -9,6 +9,7 @@ mod alter;
 mod convert;
 mod create;
 pub(crate) mod op;
+mod others;
 mod read;
 mod types;
 mod words;

@@ -112,6 +112,8 @@ pub(crate) enum OpKind {
     Create {
         object: String,
         name: Option<Name>,
+        /// The table that it is for, where it is a trigger or a policy.
+        on: Option<Name>,
         /// `IF NOT EXISTS` or `OR REPLACE`.
         repeatable: bool,
     },
@@ -133,6 +135,28 @@ pub(crate) enum OpKind {
     },
     RenameSchema {
         name: Name,
+    },
+    /// `ALTER … RENAME TO` of what is no table, column, schema or index.
+    RenameObject {
+        object: String,
+        name: Name,
+    },
+    UpdateExtension {
+        name: Name,
+    },
+    /// The numbers that a sequence gives.
+    AlterSequence {
+        name: Name,
+    },
+    AlterPolicy {
+        table: Option<Name>,
+    },
+    /// A setting of more than this session: whose.
+    ServerSetting {
+        of: String,
+    },
+    Revoke {
+        on: Option<Name>,
     },
     /// `ALTER … SET SCHEMA`.
     SetSchema {
@@ -169,7 +193,9 @@ pub(crate) enum OpKind {
     Begin,
     Commit,
     Rollback,
-    /// `DO`, or a call of a function: what it does is not seen.
+    /// A block of code: what it does is not seen.
+    Do,
+    /// None of the rules' business, or a call of a function, which is not looked into.
     Other,
 }
 
@@ -183,6 +209,20 @@ pub(crate) enum Alter {
     },
     /// Every row is written anew under an exclusive lock: the words.
     Rewrite(&'static str),
+    DropDefault {
+        column: Name,
+    },
+    /// Whether and when the database numbers the column.
+    Identity {
+        column: Name,
+    },
+    /// The numbers that an identity column gets.
+    Numbers {
+        column: Name,
+    },
+    RowSecurity,
+    NoInherit,
+    NoReplicaIdentity,
     /// MySQL: `ALGORITHM=…` in lower case.
     Algorithm(String),
     /// MySQL: `LOCK=…`.
@@ -197,6 +237,8 @@ pub(crate) struct CreateTable {
     pub(crate) columns: Vec<Column>,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) if_not_exists: bool,
+    /// Whether the schema is named, as far as the parser has understood it.
+    pub(crate) is_qualified: bool,
     pub(crate) temporary: bool,
     pub(crate) partition_of: Option<Name>,
 }

@@ -36,7 +36,6 @@ const OTHERS: &[&str] = &[
     "DECLARE",
     "DETACH",
     "DISCARD",
-    "DO",
     "EXECUTE",
     "EXPLAIN",
     "FETCH",
@@ -51,7 +50,6 @@ const OTHERS: &[&str] = &[
     "PREPARE",
     "REASSIGN",
     "RELEASE",
-    "REVOKE",
     "SAVEPOINT",
     "SECURITY",
     "SELECT",
@@ -158,6 +156,8 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
+            "DO" => self.push(OpKind::Do),
+            "REVOKE" => self.revoke(words),
             other if OTHERS.contains(&other) => self.push(OpKind::Other),
             other => {
                 let why = format!("no statement begins with `{other}`");

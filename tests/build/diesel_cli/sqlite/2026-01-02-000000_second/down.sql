@@ -1,0 +1,15 @@
+-- This file should undo anything in `up.sql`
+ALTER TABLE `customers` DROP COLUMN `age`;
+ALTER TABLE `customers` DROP COLUMN `email`;
+ALTER TABLE `customers` ADD COLUMN `phone` TEXT;
+
+CREATE TABLE `order_tags`(
+	`order_id` INTEGER NOT NULL,
+	`tag` TEXT NOT NULL,
+	PRIMARY KEY(`order_id`, `tag`)
+);
+
+
+ALTER TABLE `samples` DROP COLUMN `amount`;
+ALTER TABLE `samples` ADD COLUMN `amount` DOUBLE NOT NULL;
+
