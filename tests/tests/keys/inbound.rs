@@ -82,7 +82,7 @@ fn keys_refer_to_the_new_column_under_their_names() {
 fn a_rollback_from_every_action_gives_the_keys_back() {
     let db = Postgres::fresh();
     coded(&mut db.connect());
-    and_back::<ParentKey>(&db, |conn| {
+    and_back::<ParentKey>(&db, 2, |conn| {
         assert!(Postgres::fails(
             conn,
             "INSERT INTO pairs VALUES (1, 'none')"

@@ -109,7 +109,7 @@ fn a_rollback_from_every_action_gives_the_key_back() {
         );
         Postgres::run(conn, "COMMENT ON CONSTRAINT fk ON children IS 'kept'");
     }
-    and_back::<ChildParent>(&db, |conn| {
+    and_back::<ChildParent>(&db, 2, |conn| {
         assert!(Postgres::fails(
             conn,
             "INSERT INTO children (id, pid) VALUES (100, 99)"

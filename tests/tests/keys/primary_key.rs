@@ -179,7 +179,7 @@ fn a_key_is_renamed_and_comes_back() {
         .replace("tickets(id)", "tickets(uid)")
         .replace(" tickets id", " tickets uid");
     same(&renamed, &after);
-    and_back::<TicketUid>(&db, |conn| {
+    and_back::<TicketUid>(&db, 1, |conn| {
         Postgres::run(
             conn,
             "INSERT INTO tickets (note) VALUES ('more'); INSERT INTO notes VALUES (lastval()); DELETE FROM notes WHERE ticket > 20",
@@ -212,7 +212,7 @@ fn a_column_of_a_key_of_several_changes_its_type() {
         &before.replace("items.number integer", "items.number bigint"),
         &after,
     );
-    and_back::<Number>(&db, |conn| {
+    and_back::<Number>(&db, 2, |conn| {
         Postgres::run(conn, "INSERT INTO lines VALUES (1, 1)");
     });
 }

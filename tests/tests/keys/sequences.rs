@@ -100,7 +100,7 @@ fn a_rollback_from_every_action_gives_the_sequence_back() {
     for column in COLUMNS {
         let db = Postgres::fresh();
         tickets(&mut db.connect(), column);
-        and_back::<TicketUid>(&db, |conn| {
+        and_back::<TicketUid>(&db, 3, |conn| {
             let last = number(conn, "SELECT max(id) FROM tickets");
             Postgres::run(
                 conn,

@@ -16,6 +16,15 @@ diesel::table! {
     }
 }
 
+// the same without a copy
+#[expand_contract::migrate(nr(rename_from = "id", strategy = in_place))]
+diesel::table! {
+    carts (nr) {
+        nr -> Integer,
+        note -> Text,
+    }
+}
+
 // one of several columns, which gets another type and keeps its name
 #[expand_contract::migrate(number(retype_from = Integer, up = "number::bigint", down = "number::integer", lossless, monotonic))]
 diesel::table! {
@@ -237,5 +246,45 @@ fn statements_by_the_key_follow_the_phase() {
     assert_eq!(
         bills::table.find((1, far.number)).first::<Bill>(conn),
         Ok(far)
+    );
+}
+
+#[test]
+fn a_key_is_renamed_where_it_is() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    Postgres::run(
+        conn,
+        "CREATE TABLE carts (id integer PRIMARY KEY, note text NOT NULL); INSERT INTO carts SELECT g, 'n' FROM generate_series(1, 10) g;
+         CREATE TABLE things (cart integer CONSTRAINT fk REFERENCES carts ON DELETE CASCADE)",
+    );
+    carts::migration().load(conn).unwrap();
+    let steps = Step::ALL.into_iter().filter(|step| *step != Step::Rollback);
+    for (round, step) in (100..).zip(steps) {
+        carts::migration()
+            .options(fast())
+            .advance_to(conn, step)
+            .unwrap();
+        let values = (carts::nr.eq(round), carts::note.eq("new"));
+        diesel::insert_into(carts::table)
+            .values(values)
+            .execute(conn)
+            .unwrap();
+        let changed = diesel::update(carts::table.find(round)).set(carts::note.eq("changed"));
+        assert_eq!(changed.execute(conn), Ok(1), "{step}");
+        let note: String = carts::table
+            .find(round)
+            .select(carts::note)
+            .first(conn)
+            .unwrap();
+        assert_eq!(note, "changed");
+    }
+    Postgres::run(
+        conn,
+        "INSERT INTO things VALUES (100); DELETE FROM carts WHERE nr = 100",
+    );
+    assert_eq!(
+        Postgres::text(conn, "SELECT count(*) FROM things").as_deref(),
+        Some("0")
     );
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::common::*;
 use diesel::PgConnection;
-use expand_contract::definition::{ChangeDef, Conversion, Part, SqlExpr};
+use expand_contract::definition::{ChangeDef, Conversion, Part, SqlExpr, Strategy};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::{Error, MigrateOn, Moment, Options};
 
@@ -55,6 +55,7 @@ pub const fn widened(column: &'static str, via: &'static str) -> ChangeDef {
         new_type: both("bigint"),
         nullable: false,
         carry: &[],
+        strategy: Strategy::Copy,
     }
 }
 
@@ -193,9 +194,13 @@ pub fn through_with<M: MigrateOn<PgConnection>>(
     }
 }
 
-/// Rolls `M` back from every phase, from every action of `retire`, and with every action of the rollback from `Retired` the
-/// last of its run, and finds the catalogue as it was.
-pub fn and_back<M: MigrateOn<PgConnection>>(db: &Postgres, live: impl Fn(&mut PgConnection)) {
+/// Rolls `M` back from every phase, from every `stride`th action of `retire`, and with every `stride`th action of the rollback
+/// from `Retired` the last of its run, and finds the catalogue as it was.
+pub fn and_back<M: MigrateOn<PgConnection>>(
+    db: &Postgres,
+    stride: usize,
+    live: impl Fn(&mut PgConnection),
+) {
     let back = |conn: &mut PgConnection, before: &str| {
         live(conn);
         let mut migration = M::migration().options(fast());
@@ -221,7 +226,7 @@ pub fn and_back<M: MigrateOn<PgConnection>>(db: &Postgres, live: impl Fn(&mut Pg
         before
     };
     let each = |from: &Postgres, step| {
-        for stop in 0.. {
+        for stop in (0..).step_by(stride) {
             let copy = from.copy();
             let conn = &mut copy.connect();
             let stopped = stop_at::<M>(conn, step, stop);
