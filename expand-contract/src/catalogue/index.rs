@@ -8,6 +8,8 @@ use crate::definition::Dialect;
 pub(crate) struct Index {
     pub(crate) name: String,
     pub(crate) unique: bool,
+    /// The primary key's.
+    pub(crate) primary: bool,
     pub(crate) valid: bool,
     /// A unique constraint: what follows its column list (`DEFERRABLE` …).
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]

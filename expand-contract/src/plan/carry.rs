@@ -78,7 +78,28 @@ impl Context<'_> {
             self.changes
                 .iter()
                 .any(|change| index.covers(change.from, self.table.dialect))
+                && !self.is_next_key(index)
         })
+    }
+
+    // built on the old columns by a rollback, to be the primary key again
+    fn is_next_key(&self, index: &Index) -> bool {
+        let mut keys = self.table.indexes.iter().filter(|key| key.primary);
+        keys.any(|key| index.name == self.rules.copy_name(&key.name, true))
+    }
+
+    /// The index with the old columns in the new ones' places.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn index_on_old(&self, index: &Index) -> Index {
+        let mut copy = index.clone();
+        for change in self.changes {
+            let keys = copy.keys.iter_mut().map(|key| &mut key.column);
+            let mut names = keys.chain(&mut copy.included);
+            if let Some(name) = names.find(|name| **name == change.to) {
+                *name = change.from.to_owned();
+            }
+        }
+        copy
     }
 
     /// Those of them that the new columns get.

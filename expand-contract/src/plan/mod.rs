@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use carry::remedy;
 
 use crate::backend::rules::Rules;
-use crate::catalogue::{Column, Table};
+use crate::catalogue::{Column, Source, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
@@ -42,6 +42,19 @@ pub struct Action {
     pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
+    /// What its statements lock besides.
+    pub(crate) others: Vec<Other>,
+}
+
+/// A table other than the migration's, or a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Other {
+    pub(crate) is_table: bool,
+    /// The database's own handle.
+    pub(crate) id: String,
+    /// The quoted name.
+    pub(crate) sql: String,
 }
 
 /// How an action runs.
@@ -153,6 +166,8 @@ pub(crate) struct Frozen {
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
     pub(crate) definition: String,
+    /// Of an identity column: its kind. `default` then says which sequence it takes its values from.
+    pub(crate) identity: Option<Source>,
 }
 
 impl Frozen {
@@ -163,6 +178,11 @@ impl Frozen {
             not_null: column.not_null,
             default: column.default.clone(),
             definition: column.definition.clone(),
+            identity: column
+                .sequences
+                .iter()
+                .map(|sequence| sequence.source)
+                .find(|source| *source != Source::Default),
         }
     }
 }
@@ -441,6 +461,7 @@ impl Action {
             estimate: None,
             kind,
             work,
+            others: Vec::new(),
         }
     }
 }

@@ -90,7 +90,9 @@ impl Runner<'_> {
             self.obstacles(&facts)?;
         }
         let columns: Vec<&str> = facts.changes.iter().map(|change| change.from).collect();
-        self.driver.notices(self.s, &facts.table, &columns)
+        let mut notices = self.driver.notices(self.s, &facts.table, &columns)?;
+        notices.extend(self.rules.notices(&self.context(&facts)));
+        Ok(notices)
     }
 
     /// Refuses a table on whose old columns there is something that cannot be carried.
@@ -101,6 +103,7 @@ impl Runner<'_> {
         let table = &facts.table;
         let cx = self.context(facts);
         let mut obstacles = self.driver.obstacles(self.s, &cx)?;
+        obstacles.extend(self.driver.key_obstacles(self.s, &cx)?);
         obstacles.extend(cx.untranslatable());
         obstacles.extend(cx.differing());
         if facts.position.stage.phase == Phase::Retired {

@@ -76,20 +76,6 @@ fn sqlite_names_what_it_cannot_carry() {
     }
 }
 
-// the others are in the suite `carry`
-#[test]
-fn postgres_names_keys_that_it_cannot_carry() {
-    for (sql, kind) in [
-        ("CREATE TABLE e (x text PRIMARY KEY); CREATE TABLE users (id integer PRIMARY KEY, email text REFERENCES e)", "foreign key"),
-        ("CREATE TABLE users (id integer PRIMARY KEY, email text UNIQUE); CREATE TABLE f (e text REFERENCES users (email))", "foreign key to the column"),
-        ("CREATE TABLE users (id integer, email text PRIMARY KEY)", "primary key"),
-        ("CREATE TABLE users (id integer PRIMARY KEY, email integer GENERATED ALWAYS AS IDENTITY)", "identity column"),
-        ("CREATE TABLE users (id integer PRIMARY KEY, email serial)", "sequence owned by the column"),
-    ] {
-        obstacle::<Postgres>(sql, kind);
-    }
-}
-
 fn preflight<D: Db>(db: &D)
 where
     Users: MigrateOn<D::Conn>,

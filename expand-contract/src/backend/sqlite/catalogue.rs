@@ -88,6 +88,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
                 .map(|collate| format!(" {collate}"))
                 .unwrap_or_default(),
             extras: Vec::new(),
+            sequences: Vec::new(),
             definition: found
                 .map(|found| create_sql[found.start..found.end].to_owned())
                 .unwrap_or_default(),
@@ -109,6 +110,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         cursor,
         indexes,
         checks,
+        foreign_keys: Vec::new(),
         statistics: Vec::new(),
         estimate: estimate(s, &name.name)?,
         create_sql,

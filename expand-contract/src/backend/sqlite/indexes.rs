@@ -99,6 +99,7 @@ pub(super) fn indexes(
         out.push(Index {
             name,
             unique,
+            primary: false,
             valid: true,
             constraint: None,
             method: String::new(),

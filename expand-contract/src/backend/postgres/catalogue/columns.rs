@@ -1,5 +1,6 @@
 //! Columns, with all that a copy of one is to have.
 
+use super::sequences::sequences;
 use super::{cell, flag, quote, word};
 use crate::backend::postgres::rules::Postgres;
 use crate::backend::rules::Rules;
@@ -40,6 +41,7 @@ pub(super) fn columns(
         .rows(&sql, &[Some(id.to_owned())])
         .during("reading the columns")?;
     let grants = grants(s, id)?;
+    let sequences = sequences(s, id)?;
     let quoted = table.quoted(Dialect::Postgres);
     let (mut out, mut numbers) = (Vec::new(), Vec::new());
     for mut row in rows {
@@ -79,12 +81,16 @@ pub(super) fn columns(
         }
         let own = grants.iter().filter(|(column, _)| *column == name);
         extras.extend(own.map(|(_, grant)| grant.on(&quoted)));
+        let own = || sequences.iter().filter(|(column, ..)| *column == name);
+        let identity = own().find_map(|(_, next, _)| next.clone());
+        let sequences = own().map(|(_, _, sequence)| sequence.clone()).collect();
         out.push(Column {
             name,
+            sequences,
             type_sql: word(&mut row, 2),
             not_null: flag(&mut row, 3),
             not_null_name: cell(&mut row, 11),
-            default: cell(&mut row, 4),
+            default: identity.or(cell(&mut row, 4)),
             collate: cell(&mut row, 5)
                 .map(|collation| format!(" COLLATE {collation}"))
                 .unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! What is asked of every row: NOT NULL and CHECK constraints, without a scan under an exclusive lock.
 
 use super::quote;
+use crate::backend::postgres::primary_key;
 use crate::catalogue::Check;
 use crate::phase::Step;
 use crate::plan::actions::sql;
@@ -150,10 +151,11 @@ fn take_null_name(cx: &Context<'_>, from: &str, to: &str) -> Option<String> {
     (!is_there).then(rename)
 }
 
-/// Nothing is required of the old columns any more: nobody writes them.
+/// Nothing is required of the old columns any more: nobody writes them. Those of a primary key follow with the key.
 pub(super) fn free_old(cx: &Context<'_>) -> Vec<Work> {
     let mut out = Vec::new();
-    for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
+    let required = cx.changes.iter().filter(|change| change.frozen.not_null);
+    for change in required.filter(|change| !primary_key::has(cx, change.from)) {
         out.push(Work::Sql(format!(
             "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
             cx.table.sql(),
