@@ -115,6 +115,7 @@ pub(crate) struct Check {
     pub(crate) suffix: String,
     pub(crate) comment: Option<String>,
     /// Somebody has named it; of the others SQLite has but the text, which stands for the name.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(crate) named: bool,
     /// SQLite: the column in whose definition it stands.
     pub(crate) column: Option<String>,

@@ -29,6 +29,7 @@ pub(crate) struct Tree {
     whole_row: bool,
 }
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 impl Tree {
     /// Reads one of PostgreSQL's node trees; `columns`: attribute numbers and names.
     pub(crate) fn read(source: &str, columns: &[(i32, String)]) -> Self {
@@ -137,6 +138,7 @@ impl Tree {
 
 impl Expr {
     /// Cuts what the catalogue prints. `tree`: what the database says of the same expression.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn cut(text: &str, tree: Tree) -> Self {
         let names: Vec<&str> = tree.columns.iter().map(|(name, _)| name.as_str()).collect();
         // of what cannot be read no place is certain

@@ -190,6 +190,7 @@ impl Context<'_> {
     }
 
     /// The list of a statistics object on the new columns.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn statistics_on_new(&self, statistics: &Statistics) -> String {
         match self.said(&statistics.name) {
             // the list itself has none

@@ -15,6 +15,7 @@ impl Context<'_> {
     }
 
     /// Those of indexes that are not unique: what came to the old column since `backfill`.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn late_copies(&self, step: Step) -> Vec<Action> {
         let mut out: Vec<Action> = self
             .carried_indexes()

@@ -98,6 +98,7 @@ pub(crate) enum Work {
     /// Remember an index that is about to be dropped.
     Save(SavedIndex),
     /// Remember a CHECK constraint that is about to be dropped.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     SaveCheck(SavedCheck),
     /// Forget them.
     ForgetSaved,
@@ -225,6 +226,7 @@ pub(crate) struct Context<'a> {
     pub(crate) table: &'a Table,
     pub(crate) changes: &'a [Active],
     pub(crate) saved: &'a [SavedIndex],
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) saved_checks: &'a [SavedCheck],
     pub(crate) rules: &'static dyn Rules,
 }
