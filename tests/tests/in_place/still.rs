@@ -25,6 +25,8 @@ crate::on_both! {
 }
 
 mod postgres {
+    use tests::postgres::{PgDatabase, PgServer};
+
     crate::model!();
 
     const ROWS: [u32; 2] = [1, 100_000];
@@ -55,11 +57,12 @@ mod postgres {
 
     #[test]
     fn rows_and_indexes_stay_where_they_are() {
+        // its log is nobody else's
+        let server = PgServer::start(&[("autovacuum", "off")]);
         for rows in ROWS {
-            let db = Postgres::fresh();
+            let db = PgDatabase::on(&server);
             let conn = &mut db.connect();
             create::<Postgres>(conn, rows);
-            Postgres::run(conn, "ALTER TABLE people SET (autovacuum_enabled = off)");
             Person::migration().prepare(conn).unwrap();
             let before = (pages(conn), indexes(conn));
             for step in [Step::Expand, Step::Contract, Step::Rollback] {
