@@ -99,8 +99,11 @@ pub enum Error {
         /// What to do instead.
         instead: String,
     },
-    /// The table has no primary key to walk along.
-    #[error("{table} has no primary key, so its rows cannot be copied in batches: add one first")]
+    /// The table has nothing to walk along: no primary key, and on PostgreSQL no unique index over NOT NULL columns either.
+    #[error(
+        "{table} has no primary key, so its rows cannot be copied in batches: add one first (on PostgreSQL a unique index over \
+         NOT NULL columns will do: no expressions, no condition, not deferrable)"
+    )]
     NoPrimaryKey {
         /// The table.
         table: String,

@@ -4,7 +4,7 @@ use super::job::reason;
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
-use crate::definition::Conversion;
+use crate::definition::{Conversion, Dialect};
 use crate::error::{Error, Obstacle, While};
 use crate::notice::Notice;
 use crate::phase::{Pass, Phase, Side};
@@ -20,7 +20,9 @@ impl Runner<'_> {
             return self.rename_preflight(facts);
         }
         let table = &facts.table;
-        if table.primary_key.is_empty() || table.cursor.is_empty() {
+        // SQLite's rowid may change: it is no key
+        let keyed = table.dialect == Dialect::Postgres || !table.primary_key.is_empty();
+        if !keyed || table.cursor.is_empty() {
             return Err(Error::NoPrimaryKey {
                 table: table.name.to_string(),
             });

@@ -7,6 +7,7 @@
 mod common;
 mod inbound;
 mod locks;
+mod no_primary_key;
 mod obstacles;
 mod outbound;
 mod primary_key;

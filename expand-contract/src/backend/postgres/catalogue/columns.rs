@@ -187,3 +187,22 @@ pub(super) fn schema(table: &TableName) -> String {
         None => String::new(),
     }
 }
+
+/// The columns of the oldest unique index that tells all rows apart, where there is no primary key. The oldest, so that it is
+/// the same one until somebody drops it: where a walk got to is kept as values of its columns.
+pub(super) fn unique_key(s: &mut dyn Session, id: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT a.attname::text FROM (SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_index i \
+           JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam \
+           WHERE i.indrelid = ({BIND}::text)::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND am.amname = 'btree' \
+           AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM unnest(i.indkey) WITH ORDINALITY u(attnum, n) \
+             JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = u.attnum \
+             WHERE u.n <= i.indnkeyatts AND NOT k.attnotnull) ORDER BY i.indexrelid LIMIT 1) i \
+         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, n) \
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts ORDER BY k.n"
+    );
+    let rows = s
+        .rows(&sql, &[Some(id.to_owned())])
+        .during("looking for a unique index")?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}

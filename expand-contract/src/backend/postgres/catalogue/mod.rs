@@ -78,8 +78,13 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     let estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
     let (columns, numbers) = columns(s, &id, &name)?;
     let primary_key = primary_key(s, &id)?;
+    let unique_key = match primary_key.is_empty() {
+        true => columns::unique_key(s, &id)?,
+        false => Vec::new(),
+    };
     let cursor = primary_key
         .iter()
+        .chain(&unique_key)
         .filter_map(|key| columns.iter().find(|column| column.name == *key))
         .map(|column| KeyColumn {
             sql: quote(&column.name),
