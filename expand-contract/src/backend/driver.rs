@@ -25,6 +25,8 @@ pub(crate) struct Segment {
     pub(crate) after: Option<Key>,
     /// It ends with this key.
     pub(crate) end: Key,
+    /// Nearly every number between two keys is a key, as far as this run has seen.
+    pub(crate) dense: bool,
 }
 
 /// A range of keys for one batch.

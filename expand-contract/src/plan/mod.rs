@@ -468,9 +468,9 @@ impl Action {
     }
 }
 
-/// `(n ≡ up(o) AND (n IS NOT NULL OR o IS NULL)) OR o ≡ down(n)`: the one predicate of triggers, copying and comparing.
+/// `((n IS NOT NULL OR o IS NULL) AND n ≡ up(o)) OR o ≡ down(n)`: the one predicate of triggers, copying and comparing.
 ///
-/// The second half lets lossy conversions survive. The middle part keeps a value that a conversion turns into NULL
+/// The second half lets lossy conversions survive. The first part keeps a value that a conversion turns into NULL
 /// instead of raising from counting as copied.
 pub(crate) fn consistency(
     change: &Active,
@@ -480,6 +480,7 @@ pub(crate) fn consistency(
 ) -> String {
     match change.conversion {
         Conversion::Identity => forward.to_owned(),
-        _ => format!("(({forward} AND ({new} IS NOT NULL OR {old} IS NULL)) OR {backward})"),
+        // a row that was not copied is known by its NULL: nothing is converted to find that out
+        _ => format!("((({new} IS NOT NULL OR {old} IS NULL) AND {forward}) OR {backward})"),
     }
 }

@@ -128,10 +128,10 @@ impl Driver for Server {
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
-             SELECT CASE name WHEN 'deadlock_timeout' \
-             THEN set_config('lock_timeout', greatest(1, least(500, setting::int / 2))::text, true) \
-             ELSE set_config(name, '0', true) END \
-             FROM pg_settings WHERE name IN ('deadlock_timeout', 'transaction_timeout');",
+             SELECT set_config('lock_timeout', greatest(1, least(500, \
+               extract(epoch FROM current_setting('deadlock_timeout')::interval) * 500))::int::text, true), \
+             CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL \
+               THEN set_config('transaction_timeout', '0', true) END;",
         )
         .during("setting up a transaction")
     }
