@@ -80,6 +80,7 @@ impl Ledger {
                 after: found.remove(&slot),
                 slot,
                 end,
+                dense: false,
             })
             .collect();
         Ok(Unfinished {
@@ -99,6 +100,7 @@ impl Ledger {
             slot: slot.to_owned(),
             after: found.remove(slot),
             end,
+            dense: false,
         }))
     }
 

@@ -170,6 +170,8 @@ const COLUMNS: &[(&str, &str, &str, u32)] = &[
     // every instance has acknowledged it, or was found to have expired
     ("migrations", "settled", "integer NOT NULL DEFAULT 0", 2),
     ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
+    // how the old column took its values from a sequence
+    ("columns", "old_identity", "text", 2),
     // the definition under which the rows were compared last
     ("migrations", "verified_hash", "text NOT NULL DEFAULT ''", 2),
     // comment and the like

@@ -170,7 +170,7 @@ impl Job<'_> {
             match hand.transaction(|s| self.at_once(s, segment, rows, limit)) {
                 Ok((range, batch)) => {
                     size.took(start.elapsed());
-                    segment.pass(&range);
+                    segment.pass(&range, &batch);
                     return Ok(batch);
                 }
                 Err(error @ Error::Database { .. }) => {
@@ -191,7 +191,7 @@ impl Job<'_> {
             Some(_) => self.row_by_row(hand, segment, size.rows())?,
             None => hand.transaction(|s| self.one_by_one(s, segment, size.rows()))?,
         };
-        segment.pass(&range);
+        segment.pass(&range, &batch);
         Ok(batch)
     }
 

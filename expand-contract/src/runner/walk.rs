@@ -6,7 +6,7 @@ use super::hand::Hand;
 use super::pace::{Done, Pace};
 use super::steering::Steering;
 use super::Runner;
-use crate::backend::driver::{Driver, Range, Segment};
+use crate::backend::driver::{Driver, Key, Range, Segment};
 use crate::catalogue::Table;
 use crate::definition::Dialect;
 use crate::error::Error;
@@ -29,8 +29,16 @@ pub(super) struct Batch {
 }
 
 impl Segment {
-    /// Goes on behind the range.
-    pub(super) fn pass(&mut self, range: &Range) {
+    /// Goes on behind the range, in which a batch has changed so many rows of those that it was to have.
+    pub(super) fn pass(&mut self, range: &Range, batch: &Batch) {
+        let number = |key: &Key| key.first()?.as_ref()?.parse::<i64>().ok();
+        let span = || {
+            let (after, upper) = (self.after.as_ref()?, range.upper.as_ref()?);
+            number(upper)?.checked_sub(number(after)?)
+        };
+        let most = i64::try_from(batch.rows).unwrap_or(i64::MAX);
+        let (full, narrow) = (batch.changed >= batch.rows / 10 * 9, most + most / 10);
+        self.dense = full && span().is_some_and(|span| span <= narrow);
         self.after = Some(range.upper.clone().unwrap_or_default());
     }
 }

@@ -197,11 +197,14 @@ fn workers_that_have_lost_the_lease_write_nothing() {
     let (seen, mut other) = (Rc::clone(&at_takeover), db.connect());
     let options = options().batch_size(20).on_progress(move |now| {
         if now.batches == 10 {
-            // waits for the workers' transactions, as a takeover does
-            Postgres::run(
-                &mut other,
-                "UPDATE expand_contract.runners SET token = token + 1, renewals = 0",
-            );
+            // A runner that stands still begins no transactions; these do, until they see that the table is not theirs.
+            // Then whoever takes it over waits for those that are under way.
+            for change in ["held = 0", "token = token + 1, renewals = 0, held = 1"] {
+                Postgres::run(
+                    &mut other,
+                    &format!("UPDATE expand_contract.runners SET {change}"),
+                );
+            }
             *seen.borrow_mut() = Some(copied(&mut other));
             // long enough for many batches, were they to go on
             std::thread::sleep(Duration::from_millis(300));

@@ -55,3 +55,38 @@ fn a_batch_that_took_too_long_is_followed_by_a_small_one() {
     assert!(*first <= 300, "{sizes:?}");
     assert!(rest.iter().all(|rows| *rows <= 64), "{sizes:?}");
 }
+
+/// Where the keys are close together the rows of a batch need not be counted, and where they are not they are.
+#[test]
+fn gaps_between_the_keys_make_no_empty_batches() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    prices(conn, 500);
+    Postgres::run(
+        conn,
+        "INSERT INTO prices SELECT i * 100000, '1.00' FROM generate_series(1, 500) i; \
+         INSERT INTO prices SELECT 60000000 + i, '1.00' FROM generate_series(1, 500) i",
+    );
+    let (options, log) = logging(options().batch_size(50), Step::Backfill);
+    advance_prices(conn, &db.url(), options, 1, Step::Backfill).expect("all values convert");
+    let told = log.borrow();
+    let walk = |told: &[Progress], sweep| {
+        let first: Vec<u64> = told
+            .iter()
+            .filter(|now| now.sweep == sweep)
+            .map(|now| now.changed)
+            .collect();
+        let before = [0].into_iter().chain(first.iter().copied());
+        let changed: Vec<u64> = first
+            .iter()
+            .zip(before)
+            .map(|(now, before)| now - before)
+            .collect();
+        changed
+    };
+    let changed = walk(&told, 1);
+    assert_eq!(changed.iter().sum::<u64>(), 1_500);
+    // one where the gaps begin, that is not full
+    assert!(changed.len() <= 33, "{changed:?}");
+    assert!(changed.iter().all(|rows| *rows <= 50), "{changed:?}");
+}

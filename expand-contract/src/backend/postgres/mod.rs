@@ -2,11 +2,14 @@
 
 mod build;
 mod catalogue;
+mod foreign_keys;
+mod identity;
 mod in_place;
 mod lock;
 mod mirror;
 mod notices;
 mod open;
+mod primary_key;
 mod queue;
 mod ranges;
 mod replication;
@@ -26,7 +29,7 @@ use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::cost::Size;
-use crate::plan::{Context, Definition};
+use crate::plan::{Context, Definition, Other};
 use crate::waiting::{Blocker, Transaction};
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
@@ -69,6 +72,10 @@ impl Driver for Server {
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, cx)
+    }
+
+    fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::key_obstacles(s, cx)
     }
 
     fn unfollowed(
@@ -121,10 +128,10 @@ impl Driver for Server {
              SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; \
              SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
              SET LOCAL enable_sort = off; SET LOCAL statement_timeout = 0; SET LOCAL expand_contract.copying = 'on'; \
-             SELECT CASE name WHEN 'deadlock_timeout' \
-             THEN set_config('lock_timeout', greatest(1, least(500, setting::int / 2))::text, true) \
-             ELSE set_config(name, '0', true) END \
-             FROM pg_settings WHERE name IN ('deadlock_timeout', 'transaction_timeout');",
+             SELECT set_config('lock_timeout', greatest(1, least(500, \
+               extract(epoch FROM current_setting('deadlock_timeout')::interval) * 500))::int::text, true), \
+             CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL \
+               THEN set_config('transaction_timeout', '0', true) END;",
         )
         .during("setting up a transaction")
     }
@@ -138,6 +145,10 @@ impl Driver for Server {
         timeout: Duration,
     ) -> Result<(), Error> {
         lock::take(s, table, gate, mode, timeout)
+    }
+
+    fn clear(&self, s: &mut dyn Session, others: &[Other]) -> Result<(), Error> {
+        lock::clear(s, others)
     }
 
     fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
@@ -256,11 +267,11 @@ impl Driver for Server {
     fn blockers(
         &self,
         s: &mut dyn Session,
-        table: &Table,
+        (table, others): (&Table, &[Other]),
         gate: bool,
         mode: &str,
     ) -> Result<Vec<Blocker>, Error> {
-        lock::blockers(s, table, gate, mode)
+        lock::blockers(s, (table, others), gate, mode)
     }
 
     fn is_busy(&self, error: &Error) -> bool {
