@@ -2,12 +2,15 @@
 
 pub(crate) mod expr;
 mod index;
+mod keys;
 mod tokens;
 
 use crate::definition::{Dialect, TableName};
 
 pub(crate) use expr::Expr;
 pub(crate) use index::{Index, IndexKey};
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use keys::{End, ForeignKey, Sequence, Source};
 
 /// A table.
 #[derive(Debug, Clone)]
@@ -26,6 +29,9 @@ pub(crate) struct Table {
     pub(crate) checks: Vec<Check>,
     /// PostgreSQL's extended statistics.
     pub(crate) statistics: Vec<Statistics>,
+    /// Out of the table and into it; none where they are not read.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) foreign_keys: Vec<ForeignKey>,
     /// About how many rows there are; none if the database does not know.
     pub(crate) estimate: Option<u64>,
     /// SQLite: the table's text in the schema table.
@@ -42,10 +48,16 @@ pub(crate) struct Column {
     /// A `COLLATE` clause with a space before it, or nothing.
     pub(crate) collate: String,
     pub(crate) not_null: bool,
+    /// PostgreSQL 18: the name of the constraint that says so.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) not_null_name: Option<String>,
     pub(crate) default: Option<String>,
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) extras: Vec<Extra>,
+    /// The sequences that belong to it. Where it gets its values from one, `default` says so, of an identity column too.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) sequences: Vec<Sequence>,
     /// SQLite: the column's definition, word for word.
     pub(crate) definition: String,
 }
@@ -102,6 +114,11 @@ pub(crate) struct Check {
     /// What follows the condition: ` NO INHERIT`.
     pub(crate) suffix: String,
     pub(crate) comment: Option<String>,
+    /// Somebody has named it; of the others SQLite has but the text, which stands for the name.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(crate) named: bool,
+    /// SQLite: the column in whose definition it stands.
+    pub(crate) column: Option<String>,
 }
 
 /// An extended statistics object.

@@ -95,6 +95,41 @@ impl SqlExpr {
         .or(self.any)
     }
 
+    /// Whether the expression is the column itself, or a cast of it to a type without a modifier, which would cut values.
+    pub(crate) fn is_cast(&self, dialect: Dialect) -> bool {
+        let Some(parts) = self.parts(dialect) else {
+            return false;
+        };
+        let (before, after) = match parts {
+            [Part::Column] => ("", ""),
+            [Part::Column, Part::Sql(after)] => ("", *after),
+            [Part::Sql(before), Part::Column] => (*before, ""),
+            [Part::Sql(before), Part::Column, Part::Sql(after)] => (*before, *after),
+            _ => return false,
+        };
+        let before: String = before.split_whitespace().collect();
+        let mut after = after.trim();
+        let is_type = |text: &str| {
+            let mut chars = text.trim().chars();
+            chars.next().is_some_and(char::is_alphabetic)
+                && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ' '))
+        };
+        match before.to_ascii_lowercase().as_str() {
+            "cast(" => {
+                let inner = after.strip_suffix(')').unwrap_or_default();
+                let (word, name) = inner.trim().split_at_checked(2).unwrap_or_default();
+                return word.eq_ignore_ascii_case("as") && is_type(name);
+            }
+            "(" => match after.strip_prefix(')') {
+                Some(rest) => after = rest.trim(),
+                None => return false,
+            },
+            "" => {}
+            _ => return false,
+        }
+        after.is_empty() || after.strip_prefix("::").is_some_and(is_type)
+    }
+
     /// The expression with `column` (SQL: a quoted, possibly qualified name) in the column's places.
     pub fn render(&self, dialect: Dialect, column: &str) -> Option<String> {
         let mut out = String::from("(");
@@ -303,6 +338,47 @@ impl fmt::Display for TableName {
         match &self.schema {
             Some(schema) => write!(f, "{schema}.{}", self.name),
             None => f.write_str(&self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dialect, Part, SqlExpr};
+    use Part::{Column, Sql};
+
+    #[test]
+    fn a_cast_is_told_from_what_changes_values() {
+        let is_cast = |parts: &'static [Part]| {
+            let expr = SqlExpr {
+                any: Some(parts),
+                postgres: None,
+                sqlite: None,
+            };
+            expr.is_cast(Dialect::Postgres)
+        };
+        for parts in [
+            &[Column] as &[Part],
+            &[Column, Sql("::bigint")],
+            &[Column, Sql(" :: double precision")],
+            &[Sql("("), Column, Sql(")")],
+            &[Sql("("), Column, Sql(")::int8")],
+            &[Sql("CAST("), Column, Sql(" AS bigint)")],
+            &[Sql("cast ( "), Column, Sql(" as bigint )")],
+        ] {
+            assert!(is_cast(parts), "{parts:?}");
+        }
+        for parts in [
+            &[Column, Sql("::varchar(2)")] as &[Part],
+            &[Column, Sql("::bigint + 1")],
+            &[Column, Sql(" + 1")],
+            &[Sql("-"), Column],
+            &[Sql("lower("), Column, Sql(")")],
+            &[Sql("CAST("), Column, Sql(" + 1 AS bigint)")],
+            &[Sql("("), Column, Sql(" + 1)::bigint")],
+            &[Column, Sql("::bigint, "), Column],
+        ] {
+            assert!(!is_cast(parts), "{parts:?}");
         }
     }
 }

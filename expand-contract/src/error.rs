@@ -1,8 +1,8 @@
 //! What can go wrong in a step, and what to do next.
 
 mod interruption;
+mod parts;
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::definition::Dialect;
@@ -11,62 +11,8 @@ use crate::phase::{Phase, Stage, Step, UnknownName};
 use crate::waiting::Blocker;
 
 pub use interruption::Interruption;
-
-/// Something on the old column that this release cannot carry over to the new one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Obstacle {
-    /// The column it depends on.
-    pub column: String,
-    /// The kind of object: `view`, `trigger`, `foreign key` …
-    pub kind: String,
-    /// The object's name as the database prints it.
-    pub name: String,
-    /// What to write into the annotation, where that helps.
-    pub remedy: Option<String>,
-}
-
-impl Obstacle {
-    #[cfg_attr(not(feature = "database"), allow(dead_code))]
-    pub(crate) fn new(column: &str, kind: &str, name: &str) -> Self {
-        Obstacle {
-            column: column.to_owned(),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            remedy: None,
-        }
-    }
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` on `{}`", self.kind, self.name, self.column)?;
-        match &self.remedy {
-            Some(remedy) => write!(f, " (add {remedy} to its annotation)"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A row whose value does not survive the conversion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoisonRow {
-    /// The primary key, as text.
-    pub key: String,
-    /// What the database or the conversion said.
-    pub reason: String,
-}
-
-impl PoisonRow {
-    /// A row by its key.
-    pub fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        PoisonRow {
-            key: key.into(),
-            reason: reason.into(),
-        }
-    }
-}
+use parts::{in_the_way, list, missing, poison};
+pub use parts::{Obstacle, PoisonRow};
 
 /// Why a step did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +58,22 @@ pub enum Error {
         /// The column after the change.
         new: String,
     },
+    /// A rename in place needs a name that another column has.
+    #[error(
+        "{table} has a column `{name}` already, the {use_} of migration `{migration}`: rename or drop that one{remedy}",
+        use_ = if *.marker { "marker" } else { "other name of a column" },
+        remedy = if *.marker { ", or give the marker another name with `via`" } else { "" }
+    )]
+    NameTaken {
+        /// The table.
+        table: String,
+        /// The migration's id.
+        migration: String,
+        /// The name.
+        name: String,
+        /// Whether it is for the marker.
+        marker: bool,
+    },
     /// Both columns of a change exist, but the ledger knows nothing of the migration.
     #[error(
         "{table} has both `{old}` and `{new}`, but the ledger does not know migration `{migration}`: if `{new}` is a \
@@ -137,8 +99,11 @@ pub enum Error {
         /// What to do instead.
         instead: String,
     },
-    /// The table has no primary key to walk along.
-    #[error("{table} has no primary key, so its rows cannot be copied in batches: add one first")]
+    /// The table has nothing to walk along: no primary key, and on PostgreSQL no unique index over NOT NULL columns either.
+    #[error(
+        "{table} has no primary key, so its rows cannot be copied in batches: add one first (on PostgreSQL a unique index over \
+         NOT NULL columns will do: no expressions, no condition, not deferrable)"
+    )]
     NoPrimaryKey {
         /// The table.
         table: String,
@@ -515,33 +480,4 @@ impl<T> While<T> for Result<T, diesel::result::Error> {
             source,
         })
     }
-}
-
-fn list(obstacles: &[Obstacle]) -> String {
-    obstacles
-        .iter()
-        .map(Obstacle::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn in_the_way(blockers: &[Blocker]) -> String {
-    if blockers.is_empty() {
-        return "somebody who was gone by then, or has a lock on another relation".to_owned();
-    }
-    let names: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
-    names.join("; ")
-}
-
-fn missing(triggers: &[String]) -> String {
-    let verb = if triggers.len() == 1 { "is" } else { "are" };
-    let names: Vec<String> = triggers.iter().map(|name| format!("`{name}`")).collect();
-    format!("{} {verb}", names.join(", "))
-}
-
-fn poison(rows: &[PoisonRow]) -> String {
-    rows.iter()
-        .map(|row| format!("{}: {}", row.key, row.reason))
-        .collect::<Vec<_>>()
-        .join("; ")
 }

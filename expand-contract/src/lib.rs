@@ -35,6 +35,9 @@ pub mod migrations;
 #[cfg(feature = "database")]
 mod notice;
 #[cfg(feature = "database")]
+#[doc = include_str!("../docs/operating.md")]
+pub mod operating {}
+#[cfg(feature = "database")]
 mod options;
 #[cfg(feature = "database")]
 pub mod phase;

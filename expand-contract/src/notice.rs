@@ -27,11 +27,13 @@ pub enum NoticeKind {
     TriggersOff,
     /// A replica is connected.
     Replica,
+    /// A column that refers to the changed one and stays as it is.
+    Referencing,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [NoticeKind; 10] = [
+    pub const ALL: [NoticeKind; 11] = [
         NoticeKind::WholeRow,
         NoticeKind::Function,
         NoticeKind::LateTrigger,
@@ -42,6 +44,7 @@ impl NoticeKind {
         NoticeKind::Isolation,
         NoticeKind::TriggersOff,
         NoticeKind::Replica,
+        NoticeKind::Referencing,
     ];
 
     /// What it means for the migration, and what to do.
@@ -83,6 +86,9 @@ impl NoticeKind {
             NoticeKind::Replica => {
                 "replaying a step's DDL may cancel a long query there after max_standby_streaming_delay"
             }
+            NoticeKind::Referencing => {
+                "cannot hold what only the new type can: give it a migration of its own before such values are written"
+            }
         }
     }
 }
@@ -100,6 +106,7 @@ impl fmt::Display for NoticeKind {
             NoticeKind::Isolation => "isolation",
             NoticeKind::TriggersOff => "triggers off",
             NoticeKind::Replica => "replica",
+            NoticeKind::Referencing => "referencing column",
         })
     }
 }

@@ -145,7 +145,8 @@ impl Options {
     ///
     /// It is counted by the database's clock, from when the writer was seen last. A writer that was never seen holds
     /// nothing up: let at least this time pass after `expand`. It is seen when it changes a value, and a reader never is.
-    /// Who was seen is in [`Status::strangers`](crate::Status::strangers).
+    /// Who was seen is in [`Status::strangers`](crate::Status::strangers). A [rename in place](crate::strategies) rests on this
+    /// alone: before `contract` the period must have been watched in full.
     #[must_use]
     pub fn quiet_period(mut self, period: Duration) -> Self {
         self.quiet_period = period;

@@ -164,7 +164,7 @@ impl Db for Postgres {
         let sql = "SELECT string_agg(line, E'\n' ORDER BY line) FROM ( \
             SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) \
               || ' ' || a.attnotnull || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') \
-              || ' ' || coalesce(col_description(c.oid, a.attnum), '') || ' ' || a.attstattarget \
+              || ' ' || coalesce(col_description(c.oid, a.attnum), '') || ' ' || coalesce(a.attstattarget, -1) \
               || ' ' || coalesce(a.attacl::text, '') AS line \
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -176,7 +176,8 @@ impl Db for Postgres {
             UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal \
             UNION ALL SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k \
               JOIN pg_namespace n ON n.oid = k.connamespace \
-              WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
+               WHERE k.contype <> 'n' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
+            UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext \
             UNION ALL SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p \
               JOIN pg_namespace n ON n.oid = p.pronamespace \
               WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') \

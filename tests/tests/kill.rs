@@ -120,6 +120,15 @@ impl Task {
     where
         versions::table: MigrateOn<D::Conn>,
     {
+        // what only one of the two databases carries
+        let carried = match D::POSTGRES {
+            true => {
+                "ALTER TABLE versions ADD CONSTRAINT versions_note CHECK (note <> 'never'); \
+                 CREATE UNIQUE INDEX versions_note_num ON versions (lower(note), num) WHERE note IS NOT NULL; \
+                 CREATE STATISTICS versions_both ON num, note FROM versions; COMMENT ON INDEX versions_note_num IS 'both';"
+            }
+            false => "",
+        };
         let (series, hex) = if D::POSTGRES {
             (
                 format!("generate_series(1, {ROWS}) i"),
@@ -138,6 +147,7 @@ impl Task {
                    checksum text NOT NULL DEFAULT '00ff', note text DEFAULT 'none'); \
                  CREATE UNIQUE INDEX versions_checksum ON versions (checksum); \
                  CREATE INDEX versions_num_note ON versions (num, note DESC); \
+                 {carried} \
                  INSERT INTO versions SELECT i, '1.' || i, {hex}, \
                    CASE WHEN i % 3 = 0 THEN 'note ' || i END FROM {series};"
             ),

@@ -7,6 +7,7 @@
 fn mistakes_are_reported_where_they_are_made() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/attributes/*.rs");
+    cases.compile_fail("tests/ui/carry/*.rs");
     cases.compile_fail("tests/ui/columns/*.rs");
     cases.compile_fail("tests/ui/conversions/*.rs");
     cases.compile_fail("tests/ui/structs/*.rs");

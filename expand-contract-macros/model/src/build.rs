@@ -82,6 +82,8 @@ pub(crate) struct Place<'a> {
     /// For errors about the whole.
     pub(crate) span: Span,
     pub(crate) primary_key: &'a [Ident],
+    /// Whether what names the key through the schema (`find`, an update of a record, joins) follows the phase.
+    pub(crate) key_follows: bool,
     pub(crate) columns: &'a [Column],
 }
 

@@ -42,6 +42,7 @@ impl Model {
                 .unwrap_or_default(),
             span: draft.record.ident.span(),
             primary_key: &draft.record.primary_key,
+            key_follows: false,
             columns: &columns,
         };
         let repository = draft

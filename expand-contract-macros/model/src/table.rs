@@ -186,6 +186,7 @@ fn build(
         table: names::text(&table.ident),
         span: table.ident.span(),
         primary_key: &table.primary_key,
+        key_follows: true,
         columns: &columns,
     };
     build::migration(args, drafts, &place, errors)

@@ -293,7 +293,7 @@ mod names {
         assert_one(
             with(TABLE, r#"#[migrate(rename_from = "nr")] id: i32"#),
             "id",
-            "until the carry-over of keys",
+            "declare the change on the table",
         );
         let table = "#[diesel(table_name = versions, primary_key(a, b))]";
         assert_one(

@@ -196,10 +196,12 @@ fn names_of_the_database_count() {
     );
     // The identifier is not the column's name, and free.
     assert!(versions(r#"num(rename_from = "tar_sha256")"#).is_ok());
+    // a key follows the phase, if the database converts it
+    assert!(versions(r##"r#type(rename_from = "x")"##).is_ok());
     assert_one(
-        versions(r##"r#type(rename_from = "x")"##),
+        versions(r##"r#type(retype_from = Integer, old_type = i32, new_type = i64)"##),
         "r#type",
-        "belongs to the primary key",
+        "the database has to convert it",
     );
     let long = "a".repeat(64);
     let source = format!(

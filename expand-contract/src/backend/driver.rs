@@ -10,7 +10,7 @@ use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::cost::Size;
-use crate::plan::{Context, Definition};
+use crate::plan::{Context, Definition, Other};
 use crate::waiting::{Blocker, Transaction};
 
 /// A key: one value for each of its columns, as text.
@@ -97,6 +97,14 @@ pub(crate) trait Driver: Sync {
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
     /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
+    /// What of the keys and sequences of the old columns cannot be carried.
+    fn key_obstacles(
+        &self,
+        _s: &mut dyn Session,
+        _cx: &Context<'_>,
+    ) -> Result<Vec<Obstacle>, Error> {
+        Ok(Vec::new())
+    }
     /// What does not follow columns that are renamed where they are. `columns`: the names that they have and get; `renames`:
     /// the statements. Leaves nothing behind.
     fn unfollowed(
@@ -129,6 +137,11 @@ pub(crate) trait Driver: Sync {
         mode: &str,
         timeout: Duration,
     ) -> Result<(), Error>;
+    /// Makes autovacuum leave what a later statement of the transaction locks besides the table; before any lock that
+    /// somebody waits for.
+    fn clear(&self, _s: &mut dyn Session, _others: &[Other]) -> Result<(), Error> {
+        Ok(())
+    }
     /// Runs a statement of DDL in the runner's transaction; the same error where it needs a lock that is taken.
     fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
         s.batch(sql).during(sql)
@@ -198,11 +211,11 @@ pub(crate) trait Driver: Sync {
     fn for_update(&self) -> &'static str {
         ""
     }
-    /// Who keeps the mode on the table, and the gate, out of reach. Outside of a transaction.
+    /// Who keeps the mode on the table and on what is locked besides, and the gate, out of reach. Outside of a transaction.
     fn blockers(
         &self,
         _s: &mut dyn Session,
-        _table: &Table,
+        (_table, _others): (&Table, &[Other]),
         _gate: bool,
         _mode: &str,
     ) -> Result<Vec<Blocker>, Error> {

@@ -4,7 +4,9 @@ use super::queue::Mode;
 use crate::catalogue::{Index, IndexKey, Table};
 use crate::definition::Dialect;
 use crate::error::Error;
-use crate::plan::{Action, Active, Context, Kind, Work};
+use crate::notice::Notice;
+use crate::phase::Step;
+use crate::plan::{Action, Active, Context, Kind, Other, Work};
 
 /// The pure side of a backend.
 pub(crate) trait Rules: Sync {
@@ -28,10 +30,6 @@ pub(crate) trait Rules: Sync {
             table.sql(),
             table.dialect.quote(column)
         )
-    }
-    /// Whether the table's own text has a CHECK constraint of that name.
-    fn has_check(&self, _table: &Table, _name: &str) -> bool {
-        false
     }
     /// The statement that creates an index. `live`: without blocking writers, where the database can.
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String;
@@ -82,6 +80,31 @@ pub(crate) trait Rules: Sync {
     }
     /// Everything at once, for a table without rows.
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error>;
+
+    /// Actions that give new columns the keys which they can have before anybody reads them.
+    fn keys_of_new(&self, _cx: &Context<'_>, _step: Step) -> Vec<Action> {
+        Vec::new()
+    }
+    /// What drops keys of other tables on new columns, which a `retire` has left that was not carried through.
+    fn free_keys_of_new(&self, _cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        (Vec::new(), Vec::new())
+    }
+    /// What drops keys on new columns, as the columns go; the tables on the other side.
+    fn drop_keys_of_new(&self, _cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        (Vec::new(), Vec::new())
+    }
+    /// Actions that give complete old columns back the keys that [`Rules::restore_old`] expects.
+    fn keys_of_old(&self, _cx: &Context<'_>, _step: Step) -> Vec<Action> {
+        Vec::new()
+    }
+    /// What of the plan needs no connection to be seen, and is not promised.
+    fn notices(&self, _cx: &Context<'_>) -> Vec<Notice> {
+        Vec::new()
+    }
+    /// Whether a sequence has passed what the old columns can hold.
+    fn outgrown(&self, _cx: &Context<'_>) -> bool {
+        false
+    }
 
     /// Statements that install the triggers of the safety net.
     fn mirror(&self, cx: &Context<'_>) -> Result<Vec<String>, Error>;

@@ -29,6 +29,7 @@ pub(crate) struct Tree {
     whole_row: bool,
 }
 
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 impl Tree {
     /// Reads one of PostgreSQL's node trees; `columns`: attribute numbers and names.
     pub(crate) fn read(source: &str, columns: &[(i32, String)]) -> Self {
@@ -137,15 +138,44 @@ impl Tree {
 
 impl Expr {
     /// Cuts what the catalogue prints. `tree`: what the database says of the same expression.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn cut(text: &str, tree: Tree) -> Self {
         let names: Vec<&str> = tree.columns.iter().map(|(name, _)| name.as_str()).collect();
         // of what cannot be read no place is certain
-        let pieces = pieces(text, &names, false);
+        let pieces = pieces(text, Dialect::Postgres, &names, false);
         Expr {
             pieces: pieces.unwrap_or_else(|| vec![Piece::Sql(text.to_owned())]),
             columns: tree.columns,
             tree: tree.pieces,
             whole_row: tree.whole_row,
+        }
+    }
+
+    /// Cuts what somebody wrote for SQLite, which keeps no other form of it. A column's place is certain only if its name
+    /// stands nowhere else in the text: as that of a function, a type or a collation.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(crate) fn written(text: &str, columns: &[&str]) -> Self {
+        let dialect = Dialect::Sqlite;
+        let mut tree = Tree::default();
+        for token in tokens(text, dialect).unwrap_or_default() {
+            if let Kind::Name { name, .. } = &token.kind {
+                let column = columns
+                    .iter()
+                    .find(|column| dialect.same_name(column, name));
+                column.into_iter().for_each(|column| tree.mention(column));
+            }
+        }
+        let pieces = pieces(text, dialect, columns, true);
+        let all = || columns.iter().map(|column| ((*column).to_owned(), 1));
+        Expr {
+            // what cannot be read may have any column in it
+            columns: match pieces {
+                Some(_) => tree.columns,
+                None => all().collect(),
+            },
+            pieces: pieces.unwrap_or_else(|| vec![Piece::Sql(text.to_owned())]),
+            tree: Vec::new(),
+            whole_row: false,
         }
     }
 
@@ -210,7 +240,7 @@ impl Expr {
 /// SQL that somebody wrote, with other names for columns: those that stand in `names`.
 pub(crate) fn rename(text: &str, dialect: Dialect, names: &[(&str, &str)]) -> Option<String> {
     let columns: Vec<&str> = names.iter().map(|(from, _)| *from).collect();
-    let mut pieces = pieces(text, &columns, true)?;
+    let mut pieces = pieces(text, dialect, &columns, true)?;
     for piece in &mut pieces {
         if let Piece::Column(column) = piece {
             if let Some((_, to)) = names.iter().find(|(from, _)| from == column) {
@@ -233,13 +263,14 @@ fn join(pieces: &[Piece], dialect: Dialect) -> String {
 }
 
 // `folded`: somebody wrote it, in whatever case; a catalogue prints a name that needs no quotes in small letters
-fn pieces(text: &str, columns: &[&str], folded: bool) -> Option<Vec<Piece>> {
-    let tokens = tokens(text)?;
+fn pieces(text: &str, dialect: Dialect, columns: &[&str], folded: bool) -> Option<Vec<Piece>> {
+    let tokens = tokens(text, dialect)?;
     let mut out: Vec<Piece> = Vec::new();
     for (token, may_be) in tokens.iter().zip(places(&tokens)) {
         let column = match &token.kind {
             Kind::Name { name, quoted } if may_be => columns.iter().find(|column| {
-                *name == ***column || (folded && !quoted && name.eq_ignore_ascii_case(column))
+                let any_case = folded && (!quoted || dialect == Dialect::Sqlite);
+                *name == ***column || (any_case && name.eq_ignore_ascii_case(column))
             }),
             _ => None,
         };
@@ -366,6 +397,23 @@ mod tests {
         let (old, new) = (Expr::cut("a", old), Expr::cut("b", new));
         assert!(old.with_names(&|_| "b".to_owned()).is_held_as(&new));
         assert!(!old.is_held_as(&new));
+    }
+
+    #[test]
+    fn what_sqlite_was_given_is_read_by_its_rules() {
+        let written = |text| Expr::written(text, &["email", "note"]);
+        let text = "lower([Email]) <> 'email' AND `EMAIL` /* email */ > \"note\" -- email";
+        let expr = written(text);
+        assert!(expr.is_certain_of("email", Dialect::Sqlite));
+        let new = expr.with_names(&|name| format!("{name}2"));
+        assert_eq!(
+            new.sql(Dialect::Sqlite),
+            "lower(\"email2\") <> 'email' AND \"email2\" /* email */ > \"note2\" -- email"
+        );
+        assert!(!written("email(email)").is_certain_of("email", Dialect::Sqlite));
+        assert!(!written("CAST(x AS email) || email").is_certain_of("email", Dialect::Sqlite));
+        assert!(written("'never ends").mentions("note", Dialect::Sqlite));
+        assert!(!written("'never ends").is_certain_of("note", Dialect::Sqlite));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::definition::Dialect;
 pub(crate) struct Index {
     pub(crate) name: String,
     pub(crate) unique: bool,
+    /// The primary key's.
+    pub(crate) primary: bool,
     pub(crate) valid: bool,
     /// A unique constraint: what follows its column list (`DEFERRABLE` …).
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
@@ -58,6 +60,12 @@ pub(crate) struct IndexKey {
 }
 
 impl IndexKey {
+    /// Whether it is an expression of which there is no text.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(crate) fn is_unread(&self) -> bool {
+        self.column.is_empty() && self.expression.is_none()
+    }
+
     pub(crate) fn mentions(&self, column: &str, dialect: Dialect) -> bool {
         match &self.expression {
             Some(expression) => expression.mentions(column, dialect),

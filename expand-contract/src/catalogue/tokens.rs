@@ -1,5 +1,7 @@
 //! SQL expressions, cut into tokens: knows where strings, comments and names end, and which places are one for a column.
 
+use crate::definition::Dialect;
+
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -39,10 +41,13 @@ fn in_name(c: char) -> bool {
 }
 
 /// The tokens of a text; none if a string, a name or a comment in it never ends.
-pub(super) fn tokens(source: &str) -> Option<Vec<Token<'_>>> {
+pub(super) fn tokens(source: &str, dialect: Dialect) -> Option<Vec<Token<'_>>> {
     let (mut out, mut rest) = (Vec::new(), source);
     while let Some(first) = rest.chars().next() {
-        let (kind, length) = token(first, rest)?;
+        let (kind, length) = match dialect {
+            Dialect::Postgres => token(first, rest)?,
+            Dialect::Sqlite => sqlite(first, rest)?,
+        };
         let (text, behind) = rest.split_at_checked(length)?;
         out.push(Token { kind, text });
         rest = behind;
@@ -57,7 +62,7 @@ fn token(first: char, rest: &str) -> Option<(Kind, usize)> {
         '-' if rest.starts_with("--") => (Kind::Blank, rest.find('\n').unwrap_or(rest.len())),
         '/' if rest.starts_with("/*") => (Kind::Blank, comment(rest)?),
         '\'' => (Kind::Text, 1 + string(&rest[1..], false)?),
-        '"' => quoted(rest)?,
+        '"' => quoted(rest, '"')?,
         '$' => match dollar(rest) {
             Some(length) => (Kind::Text, length),
             None => (Kind::Other, 1),
@@ -89,6 +94,35 @@ fn token(first: char, rest: &str) -> Option<(Kind, usize)> {
     })
 }
 
+// what differs: names in three quotes, and strings in one way only
+fn sqlite(first: char, rest: &str) -> Option<(Kind, usize)> {
+    match first {
+        '`' => quoted(rest, '`'),
+        '[' => {
+            let end = rest.find(']')?;
+            let name = rest[1..end].to_owned();
+            Some((Kind::Name { name, quoted: true }, end + 1))
+        }
+        // they do not nest, and the last may be open
+        '/' if rest.starts_with("/*") => {
+            let end = rest.find("*/").map_or(rest.len(), |end| end + 2);
+            Some((Kind::Blank, end))
+        }
+        '$' => Some((Kind::Other, 1)),
+        c if starts_name(c) => {
+            let length = rest.find(|c| !in_name(c)).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at(length);
+            if matches!(name, "x" | "X") && behind.starts_with('\'') {
+                return Some((Kind::Text, 2 + string(&behind[1..], false)?));
+            }
+            let name = name.to_owned();
+            let quoted = false;
+            Some((Kind::Name { name, quoted }, length))
+        }
+        _ => token(first, rest),
+    }
+}
+
 // up to and with the closing quote
 fn string(rest: &str, backslash: bool) -> Option<usize> {
     let bytes = rest.as_bytes();
@@ -103,14 +137,14 @@ fn string(rest: &str, backslash: bool) -> Option<usize> {
     }
 }
 
-fn quoted(rest: &str) -> Option<(Kind, usize)> {
+fn quoted(rest: &str, quote: char) -> Option<(Kind, usize)> {
     let mut name = String::new();
     let mut chars = rest.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
-        if c != '"' {
+        if c != quote {
             name.push(c);
-        } else if chars.next_if(|(_, next)| *next == '"').is_some() {
-            name.push('"');
+        } else if chars.next_if(|(_, next)| *next == quote).is_some() {
+            name.push(quote);
         } else {
             return Some((Kind::Name { name, quoted: true }, at + 1));
         }

@@ -170,6 +170,8 @@ const COLUMNS: &[(&str, &str, &str, u32)] = &[
     // every instance has acknowledged it, or was found to have expired
     ("migrations", "settled", "integer NOT NULL DEFAULT 0", 2),
     ("migrations", "published_by", "text NOT NULL DEFAULT ''", 2),
+    // how the old column took its values from a sequence
+    ("columns", "old_identity", "text", 2),
     // the definition under which the rows were compared last
     ("migrations", "verified_hash", "text NOT NULL DEFAULT ''", 2),
     // comment and the like
@@ -325,8 +327,8 @@ fn set_up(s: &mut dyn Session, driver: &dyn Driver) -> Result<(), Error> {
     driver.ddl(
         s,
         match dialect {
-            // a key may be longer than an entry of another kind of index
-            // an update of what a unique index has waits for whoever holds the row FOR KEY SHARE, any other does not
+            // A key in the queue may be longer than an entry of another kind of index.
+            // An update of what a unique index has waits for whoever holds the row FOR KEY SHARE, any other does not
             // (manual, *Row-Level Locks*): so a takeover waits for a runner's transactions and a renewal does not
             Dialect::Postgres => {
                 "CREATE INDEX IF NOT EXISTS queue_row_key ON expand_contract.queue USING hash (row_key); \

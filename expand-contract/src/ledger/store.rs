@@ -2,6 +2,7 @@
 
 use super::{definition, hash, join, reads, table, writes, Lease};
 use crate::backend::session::{Session, TextRow, BIND};
+use crate::catalogue::Source;
 use crate::definition::{Dialect, MigrationDef};
 use crate::error::{Error, PoisonRow, While};
 use crate::phase::{Pass, Phase, Stage, Step};
@@ -330,11 +331,12 @@ impl Ledger {
         frozen: &Frozen,
     ) -> Result<(), Error> {
         let sql = format!(
-            "INSERT INTO {} (id, old_type, old_collate, old_default, old_definition, generation, change, old_not_null) \
-             VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {change}, {}) \
+            "INSERT INTO {} (id, old_type, old_collate, old_default, old_definition, old_identity, generation, change, \
+             old_not_null) VALUES ({BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {BIND}, {}, {change}, {}) \
              ON CONFLICT (id, generation, change) DO UPDATE SET old_type = excluded.old_type, \
              old_collate = excluded.old_collate, old_default = excluded.old_default, \
-             old_definition = excluded.old_definition, old_not_null = excluded.old_not_null",
+             old_definition = excluded.old_definition, old_not_null = excluded.old_not_null, \
+             old_identity = excluded.old_identity",
             self.table("columns"),
             self.def.generation,
             i32::from(frozen.not_null),
@@ -345,6 +347,7 @@ impl Ledger {
             text(&frozen.collate),
             frozen.default.clone(),
             text(&frozen.definition),
+            frozen.identity.map(|kind| kind.as_str().to_owned()),
         ];
         s.execute(&sql, &binds).during("freezing the old column")?;
         Ok(())
@@ -352,9 +355,14 @@ impl Ledger {
 
     /// The frozen old columns, by change.
     pub(crate) fn frozen(&self, s: &mut dyn Session) -> Result<Vec<(usize, Frozen)>, Error> {
+        // a ledger that an older release keeps has not got it yet
+        let identity = match super::meta(s)? {
+            Some(meta) if meta.version >= 2 => "old_identity",
+            _ => "NULL",
+        };
         let sql = format!(
             "SELECT CAST(change AS text), old_type, old_collate, CAST(old_not_null AS text), old_default, \
-             old_definition FROM {} WHERE {}",
+             old_definition, {identity} FROM {} WHERE {}",
             self.table("columns"),
             self.me()
         );
@@ -371,6 +379,7 @@ impl Ledger {
                 not_null: row.flag()?,
                 default: row.maybe(),
                 definition: row.text(),
+                identity: row.maybe().and_then(|kind| Source::parse(&kind)),
             };
             out.push((change, frozen));
         }

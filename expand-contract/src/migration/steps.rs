@@ -22,7 +22,7 @@ impl<M: Migrate> Migration<M> {
         Migration::in_state(Options::default())
     }
 
-    /// Adds the new column; from here on all code writes both.
+    /// Adds the new column; from here on all code writes both. Of a rename in place, adds its marker (PostgreSQL).
     pub fn expand<C>(self, conn: &mut C) -> Result<Migration<M, state::Expanded>, Error>
     where
         C: RunnerConnection,
@@ -77,7 +77,7 @@ impl<M: Migrate> Migration<M, state::Switched> {
 }
 
 impl<M: Migrate> Migration<M, state::Retired> {
-    /// Drops the old column. There is no way back from here.
+    /// Drops the old column, from where there is no way back; of a rename in place, gives the column its new name.
     pub fn contract<C>(self, conn: &mut C) -> Result<Migration<M, state::Contracted>, Error>
     where
         C: RunnerConnection,

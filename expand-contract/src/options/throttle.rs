@@ -142,7 +142,8 @@ impl Options {
     /// it may begin. Of several throttles each may hold it up; people are told of the first one that does.
     ///
     /// An error of the callback counts as a reason to wait, and so does a panic: what cannot be measured must not be loaded
-    /// any further. The lease is kept meanwhile.
+    /// any further. The lease is kept while batches wait, but not while the callback runs: it has to return well within
+    /// [`Options::lease`].
     #[must_use]
     pub fn throttle<F, E>(mut self, mut callback: F) -> Self
     where

@@ -15,15 +15,15 @@ pub enum Ddl {
     AddNew,
     /// Put the safety net into the form of the standing that is published.
     Net,
-    /// Plain copies on the new column of all indexes that the old one has.
+    /// Plain copies on the new column of all indexes that the old one has, and of statistics.
     PlainIndexes,
     /// Unique copies of the old column's unique indexes.
     UniqueNew,
-    /// The new column gets the old one's NOT NULL.
+    /// The new column gets the old one's NOT NULL and CHECK constraints.
     RequireNew,
     /// The default moves from the old column to the new one: exactly one of them has it at any time.
     DefaultToNew,
-    /// The old column loses its NOT NULL.
+    /// The old column loses its NOT NULL and its CHECK constraints: nobody writes it any more.
     FreeOld,
     /// Drop the old column's unique indexes: two arbiters at once break upserts.
     DropUniqueOld,
@@ -39,9 +39,9 @@ pub enum Ddl {
     DefaultToOld,
     /// The old column's unique indexes come back, and the new column's go.
     UniqueOld,
-    /// The old column gets its NOT NULL back.
+    /// The old column gets its NOT NULL and its CHECK constraints back.
     RequireOld,
-    /// The new column loses its NOT NULL.
+    /// The new column loses its NOT NULL and its CHECK constraints.
     FreeNew,
     /// In place: add the marker, nullable and without a default.
     AddMarker,
@@ -91,7 +91,7 @@ impl Ddl {
             Ddl::Net => "safety net",
             Ddl::PlainIndexes => "plain indexes on new",
             Ddl::UniqueNew => "unique indexes on new",
-            Ddl::RequireNew => "new NOT NULL",
+            Ddl::RequireNew => "new NOT NULL and CHECKs",
             Ddl::DefaultToNew => "default to new",
             Ddl::FreeOld => "old optional",
             Ddl::DropUniqueOld => "drop old's unique indexes",
@@ -101,7 +101,7 @@ impl Ddl {
             Ddl::DropNew => "drop new",
             Ddl::DefaultToOld => "default to old",
             Ddl::UniqueOld => "unique indexes on old",
-            Ddl::RequireOld => "old NOT NULL",
+            Ddl::RequireOld => "old NOT NULL and CHECKs",
             Ddl::FreeNew => "new optional",
             Ddl::AddMarker => "add marker",
             Ddl::Watch => "watch",

@@ -45,6 +45,7 @@ impl Context<'_> {
         actions.extend(self.plain_copies(Step::Backfill));
         actions.extend(self.copy_statistics(Step::Backfill));
         actions.push(self.analyze(Step::Backfill));
+        actions.extend(self.rules.keys_of_new(self, Step::Backfill));
         Ok(actions)
     }
 
@@ -231,8 +232,10 @@ impl Context<'_> {
             Phase::Switched if self.old_incomplete => self.complete_old(),
             Phase::Switched => {
                 // what a `retire` has left that was not carried through
-                let work = sql(self.rules.free_new(self)).collect();
-                let publish = self.publish(step, Phase::Expanded, work);
+                let (mut work, others) = self.rules.free_keys_of_new(self);
+                work.extend(sql(self.rules.free_new(self)));
+                let mut publish = self.publish(step, Phase::Expanded, work);
+                publish.others = others;
                 Ok(vec![publish, self.barrier(step, Phase::Expanded)?])
             }
             Phase::Retired => {
@@ -286,6 +289,7 @@ impl Context<'_> {
                 ));
             }
         }
+        actions.extend(self.rules.keys_of_old(self, step));
         let restore = self.rules.restore_old(self)?;
         // from there it is one step to reading the old column, which nobody's snapshot may show as it was
         actions.push(self.await_snapshots(step));

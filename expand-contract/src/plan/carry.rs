@@ -78,7 +78,28 @@ impl Context<'_> {
             self.changes
                 .iter()
                 .any(|change| index.covers(change.from, self.table.dialect))
+                && !self.is_next_key(index)
         })
+    }
+
+    // built on the old columns by a rollback, to be the primary key again
+    fn is_next_key(&self, index: &Index) -> bool {
+        let mut keys = self.table.indexes.iter().filter(|key| key.primary);
+        keys.any(|key| index.name == self.rules.copy_name(&key.name, true))
+    }
+
+    /// The index with the old columns in the new ones' places.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) fn index_on_old(&self, index: &Index) -> Index {
+        let mut copy = index.clone();
+        for change in self.changes {
+            let keys = copy.keys.iter_mut().map(|key| &mut key.column);
+            let mut names = keys.chain(&mut copy.included);
+            if let Some(name) = names.find(|name| **name == change.to) {
+                *name = change.from.to_owned();
+            }
+        }
+        copy
     }
 
     /// Those of them that the new columns get.
@@ -133,8 +154,15 @@ impl Context<'_> {
         self.table.checks.iter().filter(move |check| {
             let mut changes = self.changes.iter();
             let stands_in = |change: &Active| check.name == self.null_check(change.from);
-            changes
-                .any(|change| check.condition.mentions(change.from, dialect) && !stands_in(change))
+            let elsewhere = |change: &Active| {
+                let column = check.column.as_ref();
+                column.is_some_and(|column| !dialect.same_name(column, change.from))
+            };
+            changes.any(|change| {
+                check.condition.mentions(change.from, dialect)
+                    && !stands_in(change)
+                    && !elsewhere(change)
+            })
         })
     }
 
@@ -162,6 +190,7 @@ impl Context<'_> {
     }
 
     /// The list of a statistics object on the new columns.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn statistics_on_new(&self, statistics: &Statistics) -> String {
         match self.said(&statistics.name) {
             // the list itself has none
@@ -200,8 +229,7 @@ impl Context<'_> {
                 let known = |name: &String| table.dialect.same_name(name, carry.name);
                 let found = self.old_indexes().any(|index| known(&index.name))
                     || self.old_checks().any(|check| known(&check.name))
-                    || self.old_statistics().any(|known_by| known(&known_by.name))
-                    || self.rules.has_check(table, carry.name);
+                    || self.old_statistics().any(|known_by| known(&known_by.name));
                 if applies && !found {
                     out.push(Obstacle::new(
                         change.from,

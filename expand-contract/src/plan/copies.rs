@@ -15,6 +15,7 @@ impl Context<'_> {
     }
 
     /// Those of indexes that are not unique: what came to the old column since `backfill`.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn late_copies(&self, step: Step) -> Vec<Action> {
         let mut out: Vec<Action> = self
             .carried_indexes()
@@ -120,6 +121,8 @@ impl Context<'_> {
     /// Drops the new columns after a rollback to the start.
     pub(crate) fn drop_new(&self) -> Action {
         let mut work: Vec<Work> = sql(self.rules.drop_mirror(self)).collect();
+        let (keys, others) = self.rules.drop_keys_of_new(self);
+        work.extend(keys);
         for index in &self.table.indexes {
             let on_new = |change: &Active| {
                 index.covers(change.to, self.table.dialect)
@@ -142,6 +145,7 @@ impl Context<'_> {
         work.extend(sql(self.rules.drop_mirror_functions(self)));
         let mut action = self.publish(Step::Rollback, Phase::Original, work);
         action.name = "drop the new columns".to_owned();
+        action.others = others;
         action
     }
 }

@@ -208,7 +208,9 @@ fn statement(sql: &str, dialect: Dialect) -> Effect {
         ["ALTER", "TABLE", ..] => {
             let key = has(&["UNIQUE"]) || has(&["PRIMARY", "KEY"]);
             let constraint = has(&["CHECK"]) || has(&["FOREIGN", "KEY"]);
-            if has(&["TYPE"]) || has(&["ADD", "COLUMN"]) && has(&["GENERATED"]) {
+            if has(&["ALTER", "COLUMN"]) && has(&["TYPE"])
+                || has(&["ADD", "COLUMN"]) && has(&["GENERATED"])
+            {
                 Effect::Rewrites
             } else if sqlite && has(&["DROP", "COLUMN"]) {
                 // the column's values are taken out of every row

@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use carry::remedy;
 
 use crate::backend::rules::Rules;
-use crate::catalogue::{Column, Table};
+use crate::catalogue::{Column, Source, Table};
 use crate::definition::{ChangeDef, Conversion, MigrationDef};
 use crate::error::Error;
 use crate::phase::{Pass, Phase, Side, Stage, Step};
@@ -42,6 +42,19 @@ pub struct Action {
     pub estimate: Option<Estimate>,
     pub(crate) kind: Kind,
     pub(crate) work: Vec<Work>,
+    /// What its statements lock besides.
+    pub(crate) others: Vec<Other>,
+}
+
+/// A table other than the migration's, or a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct Other {
+    pub(crate) is_table: bool,
+    /// The database's own handle.
+    pub(crate) id: String,
+    /// The quoted name.
+    pub(crate) sql: String,
 }
 
 /// How an action runs.
@@ -85,6 +98,7 @@ pub(crate) enum Work {
     /// Remember an index that is about to be dropped.
     Save(SavedIndex),
     /// Remember a CHECK constraint that is about to be dropped.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     SaveCheck(SavedCheck),
     /// Forget them.
     ForgetSaved,
@@ -110,6 +124,8 @@ pub(crate) enum Definition {
     Constrain {
         not_null: bool,
         default: Option<String>,
+        /// Instead of the CHECKs that are there; none: those stay.
+        checks: Option<Vec<String>>,
     },
 }
 
@@ -151,6 +167,8 @@ pub(crate) struct Frozen {
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
     pub(crate) definition: String,
+    /// Of an identity column: its kind. `default` then says which sequence it takes its values from.
+    pub(crate) identity: Option<Source>,
 }
 
 impl Frozen {
@@ -161,6 +179,11 @@ impl Frozen {
             not_null: column.not_null,
             default: column.default.clone(),
             definition: column.definition.clone(),
+            identity: column
+                .sequences
+                .iter()
+                .map(|sequence| sequence.source)
+                .find(|source| *source != Source::Default),
         }
     }
 }
@@ -203,6 +226,7 @@ pub(crate) struct Context<'a> {
     pub(crate) table: &'a Table,
     pub(crate) changes: &'a [Active],
     pub(crate) saved: &'a [SavedIndex],
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) saved_checks: &'a [SavedCheck],
     pub(crate) rules: &'static dyn Rules,
 }
@@ -385,12 +409,21 @@ impl Action {
                     Definition::Replace(text) => {
                         format!("-- sqlite_schema: column {column} becomes {text}")
                     }
-                    Definition::Constrain { not_null, default } => format!(
-                        "-- sqlite_schema: column {column} {} NOT NULL, {}",
+                    Definition::Constrain {
+                        not_null,
+                        default,
+                        checks,
+                    } => format!(
+                        "-- sqlite_schema: column {column} {} NOT NULL, {}{}",
                         if *not_null { "gets" } else { "loses" },
                         match default {
                             Some(default) => format!("gets DEFAULT ({default})"),
                             None => "has no default".to_owned(),
+                        },
+                        match checks.as_deref() {
+                            Some([]) => ", loses its CHECKs".to_owned(),
+                            Some(checks) => format!(", gets {}", checks.join(" ")),
+                            None => String::new(),
                         }
                     ),
                 }),
@@ -430,6 +463,7 @@ impl Action {
             estimate: None,
             kind,
             work,
+            others: Vec::new(),
         }
     }
 }

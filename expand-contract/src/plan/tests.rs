@@ -37,8 +37,10 @@ fn column(name: &str) -> Column {
         type_sql: "text".to_owned(),
         collate: String::new(),
         not_null: true,
+        not_null_name: None,
         default: Some("'x'".to_owned()),
         extras: Vec::new(),
+        sequences: Vec::new(),
         definition: format!("{name} text NOT NULL DEFAULT 'x'"),
     }
 }
@@ -51,6 +53,7 @@ fn table(dialect: Dialect) -> Table {
     let index = |name: &str, unique| crate::catalogue::Index {
         name: name.to_owned(),
         unique,
+        primary: false,
         valid: true,
         constraint: None,
         method: String::new(),
@@ -79,6 +82,8 @@ fn table(dialect: Dialect) -> Table {
         enforced: true,
         suffix: String::new(),
         comment: Some("not empty".to_owned()),
+        named: true,
+        column: None,
     };
     let statistics = Statistics {
         name: "both".to_owned(),
@@ -102,6 +107,7 @@ fn table(dialect: Dialect) -> Table {
             type_sql: "integer".to_owned(),
         }],
         indexes: vec![index("plain", false), index("unique", true)],
+        foreign_keys: Vec::new(),
         checks: postgres.then_some(check).into_iter().collect(),
         statistics: postgres.then_some(statistics).into_iter().collect(),
         estimate: None,

@@ -113,6 +113,21 @@ comparisons! {
     ge: GreaterOrEqual;
 }
 
+/// What Diesel finds rows by their keys with: `find`, and the update and the deletion of a record.
+impl<C, T> diesel::EqAll<T> for PhaseColumn<C>
+where
+    C: Place,
+    T: AsExpression<<C::Change as Change>::NewSqlType>,
+    <C::Change as Change>::Kind: Converts<C::Change, T>,
+    Compared<C, Equal, T>: Expression<SqlType = diesel::sql_types::Bool>,
+{
+    type Output = Compared<C, Equal, T>;
+
+    fn eq_all(self, rhs: T) -> Self::Output {
+        self.eq(rhs)
+    }
+}
+
 fn compare<C, Op, T>(value: T) -> Compared<C, Op, T>
 where
     C: Place,

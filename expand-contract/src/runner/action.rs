@@ -136,12 +136,15 @@ impl Runner<'_> {
         loop {
             attempt += 1;
             let result = self.once(lease, &mut |s: &mut dyn Session| {
+                driver.clear(s, &action.others)?;
                 driver.lock(s, &facts.table, gate, action.lock, timeout)?;
                 work(s)
             });
             match result {
                 Err(error) if driver.is_locked(&error) => {
                     let left = self.missed(facts, action, (attempt, since))?;
+                    // nobody has to wait for the patience to end
+                    self.requested()?;
                     // what was undone was also the renewal of the lease
                     self.in_transaction(lease, |_| Ok(()))?;
                     std::thread::sleep(backoff(attempt).min(left));
@@ -180,9 +183,9 @@ impl Runner<'_> {
         (attempt, since): (u32, Instant),
     ) -> Result<Duration, Error> {
         let gate = matches!(action.kind, Kind::Publish { .. });
-        let blockers = self
-            .driver
-            .blockers(self.s, &facts.table, gate, action.lock)?;
+        let blockers =
+            self.driver
+                .blockers(self.s, (&facts.table, &action.others), gate, action.lock)?;
         let locks = &mut self.options.locks;
         let wait = LockWait {
             step: action.step,

@@ -67,12 +67,12 @@ impl Runner<'_> {
         if found(to).is_none() || found(to) == found(name) {
             return Ok(());
         }
-        Err(Error::BothColumns {
+        let mut changes = self.def.changes.iter();
+        Err(Error::NameTaken {
             table: table.name.to_string(),
             migration: self.def.id.to_owned(),
-            old: name.to_owned(),
-            new: to.to_owned(),
-            ledger: crate::ledger::place(table.dialect),
+            name: to.to_owned(),
+            marker: changes.any(|change| change.name(Side::Via) == to),
         })
     }
 

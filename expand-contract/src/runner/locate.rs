@@ -124,13 +124,36 @@ pub(crate) fn locate(
     name: &TableName,
 ) -> Result<Position, Error> {
     let way = def.way(s.dialect());
+    let known = |row: Row| Position {
+        stage: row.stage,
+        way,
+        row: Some(row),
+    };
     if let Some(row) = ledger.row(s)? {
-        return Ok(Position {
-            stage: row.stage,
-            way,
-            row: Some(row),
-        });
+        return Ok(known(row));
     }
+    let stage = match inferred(s, driver, def, name) {
+        Err(error @ Error::Database { .. }) => return Err(error),
+        stage => stage,
+    };
+    // the columns may be those of a phase that was the first to be published, after the look at the ledger
+    if let Some(row) = ledger.row(s)? {
+        return Ok(known(row));
+    }
+    Ok(Position {
+        stage: stage?,
+        way,
+        row: None,
+    })
+}
+
+/// Where the columns say that a migration stands.
+fn inferred(
+    s: &mut dyn Session,
+    driver: &dyn Driver,
+    def: &'static MigrationDef,
+    name: &TableName,
+) -> Result<Stage, Error> {
     let table = driver.table(s, name)?.ok_or_else(|| Error::TableNotFound {
         table: name.to_string(),
     })?;
@@ -153,11 +176,7 @@ pub(crate) fn locate(
         Phase::Contracted if def.two_passes() => Stage::second(Phase::Contracted),
         phase => Stage::first(phase),
     };
-    Ok(Position {
-        stage,
-        way,
-        row: None,
-    })
+    Ok(stage)
 }
 
 fn infer(

@@ -41,7 +41,7 @@ use std::time::Instant;
 
 use crate::phase::{Phase, Stage, Step};
 use crate::plan::cost::{annotate, Rates, Size};
-use crate::plan::{moving, Action, Active, Context, Frozen, SavedCheck, SavedIndex};
+use crate::plan::{moving, Action, Active, Context, Frozen, Kind, SavedCheck, SavedIndex};
 
 /// What a run works with.
 pub(crate) struct Runner<'r> {
@@ -321,6 +321,12 @@ impl<'r> Runner<'r> {
             }
             runner.settle(lease, Step::Rollback)?;
             let facts = runner.facts()?;
+            if stage.phase == Phase::Retired && runner.rules.outgrown(&runner.context(&facts)) {
+                return Err(runner.no_rollback(
+                    stage,
+                    "a sequence has given out values that the old column cannot hold",
+                ));
+            }
             let actions = runner.context(&facts).actions(Step::Rollback)?;
             if runner.def.in_place() {
                 runner.quiet_before(lease, &actions)?;
@@ -369,7 +375,17 @@ impl<'r> Runner<'r> {
                     facts.position.stage.phase = starts;
                 }
             }
-            out.extend(self.context(&facts).actions(step)?);
+            // what a step does again if it is not there has been planned for an earlier one
+            let known = out.len();
+            for action in self.context(&facts).actions(step)? {
+                let again = matches!(action.kind, Kind::Ddl | Kind::Outside)
+                    && out[..known]
+                        .iter()
+                        .any(|earlier| earlier.name == action.name && earlier.sql == action.sql);
+                if !again {
+                    out.push(action);
+                }
+            }
         }
         let size = self.driver.size(self.s, &facts.table)?;
         let rates = match ledger::is_current(self.s)? {

@@ -4,7 +4,7 @@ use super::job::reason;
 use super::{Facts, Runner};
 use crate::backend::session::{transaction, Session};
 use crate::catalogue::Table;
-use crate::definition::Conversion;
+use crate::definition::{Conversion, Dialect};
 use crate::error::{Error, Obstacle, While};
 use crate::notice::Notice;
 use crate::phase::{Pass, Phase, Side};
@@ -20,7 +20,9 @@ impl Runner<'_> {
             return self.rename_preflight(facts);
         }
         let table = &facts.table;
-        if table.primary_key.is_empty() || table.cursor.is_empty() {
+        // SQLite's rowid may change: it is no key
+        let keyed = table.dialect == Dialect::Postgres || !table.primary_key.is_empty();
+        if !keyed || table.cursor.is_empty() {
             return Err(Error::NoPrimaryKey {
                 table: table.name.to_string(),
             });
@@ -90,7 +92,9 @@ impl Runner<'_> {
             self.obstacles(&facts)?;
         }
         let columns: Vec<&str> = facts.changes.iter().map(|change| change.from).collect();
-        self.driver.notices(self.s, &facts.table, &columns)
+        let mut notices = self.driver.notices(self.s, &facts.table, &columns)?;
+        notices.extend(self.rules.notices(&self.context(&facts)));
+        Ok(notices)
     }
 
     /// Refuses a table on whose old columns there is something that cannot be carried.
@@ -101,6 +105,7 @@ impl Runner<'_> {
         let table = &facts.table;
         let cx = self.context(facts);
         let mut obstacles = self.driver.obstacles(self.s, &cx)?;
+        obstacles.extend(self.driver.key_obstacles(self.s, &cx)?);
         obstacles.extend(cx.untranslatable());
         obstacles.extend(cx.differing());
         if facts.position.stage.phase == Phase::Retired {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Runner;
 use crate::backend::driver::Driver;
-use crate::backend::session::Session;
-use crate::error::Error;
+use crate::backend::session::{transaction, Session};
+use crate::error::{Error, While};
 use crate::options::{Hours, Probe, ReplicationLag, Source, Throttle, Verdict};
 
 /// Why the next batch has to wait.
@@ -17,7 +17,7 @@ pub(super) struct Throttled {
 }
 
 /// A statement on a replica that takes longer is as good as none.
-const PROBE_LIMIT: &str = "SET statement_timeout = '5s'";
+const PROBE_LIMIT: &str = "SET LOCAL statement_timeout = '5s'";
 
 impl Runner<'_> {
     /// Refuses throttles that this database does not have, or that cannot be meant.
@@ -170,15 +170,14 @@ fn replica(
     let primary = driver.written(s).map_err(said)?;
     let session = match &mut probe.session {
         Some(session) => session,
-        None => {
-            let mut session = (probe.open)().map_err(said)?;
-            session
-                .batch(PROBE_LIMIT)
-                .map_err(|error| error.to_string())?;
-            probe.session.insert(session)
-        }
+        None => probe.session.insert((probe.open)().map_err(said)?),
     };
-    let replica = driver.replayed(session.as_mut()).map_err(said)?;
+    // for the transaction: behind a pooler a session's settings are somebody else's next
+    let replica = transaction(session.as_mut(), |s| {
+        s.batch(PROBE_LIMIT).during("limiting a probe")?;
+        driver.replayed(s)
+    });
+    let replica = replica.map_err(said)?;
     if replica.server != primary.server {
         return Err("belongs to another server".to_owned());
     }

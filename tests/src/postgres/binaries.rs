@@ -10,13 +10,13 @@ const FOLDER: &str = "TESTDB_PG_BIN";
 /// Where Debian and Ubuntu keep one folder per major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The folder with `initdb`, `postgres` and `pg_basebackup`.
+/// The folder with `initdb` and `postgres`; a replica needs `pg_basebackup` as well.
 pub(super) fn find() -> PathBuf {
     if let Some(folder) = env::var_os(FOLDER) {
         let folder = PathBuf::from(folder);
         assert!(
             is_complete(&folder),
-            "{FOLDER}={} has no initdb, postgres and pg_basebackup",
+            "{FOLDER}={} has no initdb and postgres",
             folder.display()
         );
         return folder;
@@ -45,7 +45,7 @@ fn newest(parent: &Path) -> Option<PathBuf> {
 }
 
 fn is_complete(folder: &Path) -> bool {
-    ["initdb", "postgres", "pg_basebackup"]
+    ["initdb", "postgres"]
         .iter()
         .all(|binary| folder.join(binary).is_file())
 }

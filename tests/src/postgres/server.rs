@@ -73,6 +73,11 @@ impl PgServer {
 
     fn create(primary: Option<&Path>, settings: &[(&str, &str)]) -> Arc<Self> {
         let binaries = binaries::find();
+        assert!(
+            primary.is_none() || binaries.join("pg_basebackup").is_file(),
+            "{} has no pg_basebackup, which a replica is made with",
+            binaries.display()
+        );
         let folder = folder("expand-contract-pg-");
         let mut command = Command::new("sh");
         command.args(["-c", SUPERVISOR, "supervisor"]);

@@ -11,6 +11,7 @@ mod named;
 mod obstacles;
 mod rename;
 mod retype;
+mod sqlite;
 mod writers;
 
 /// Small batches, little patience.

@@ -167,3 +167,40 @@ fn fm30_a_rollback_leaves_all_as_it_was() {
     let mut migration = Person::migration().options(options());
     migration.run(conn).expect("it ends");
 }
+
+/// The plan is made of what every role may read, and says all that will be done.
+#[test]
+fn fm45_a_role_that_may_only_read_sees_what_is_carried() {
+    let (db, _, _) = before_and_after();
+    let conn = &mut db.connect();
+    Postgres::run(conn, "GRANT SELECT ON people TO carry_reader");
+    let before = of_table(conn, "people");
+    Postgres::run(
+        conn,
+        "SET ROLE carry_reader; SET default_transaction_read_only = on",
+    );
+    let mut migration = Person::migration().options(options());
+    let plan = migration.plan(conn).expect("it can be made");
+    let all: Vec<&str> = plan
+        .iter()
+        .flat_map(|action| action.sql.iter().map(String::as_str))
+        .collect();
+    for wanted in [
+        r#"ADD CONSTRAINT "people_date_check_ec_"#,
+        r#"("day")::text <> 'date'::text"#,
+        r#"date(("day")::text, 'date'::text)"#,
+        r#"lower(("day")::text)"#,
+        r#"TO "people_date_check""#,
+        r#"REPLICA IDENTITY USING INDEX "people_identity_ecu_"#,
+        r#"SET COMPRESSION pglz"#,
+        r#"CLUSTER ON "people_date""#,
+    ] {
+        let found = all
+            .iter()
+            .any(|sql| sql.replace("(((", "((").contains(wanted));
+        assert!(found, "{wanted}: {all:#?}");
+    }
+    assert!(!all.iter().any(|sql| sql.contains("CASCADE")));
+    Postgres::run(conn, "RESET ROLE; RESET default_transaction_read_only");
+    assert_same(&of_table(conn, "people"), &before, "a plan changes nothing");
+}

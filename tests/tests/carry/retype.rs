@@ -73,7 +73,8 @@ fn after(conn: &mut PgConnection) {
         r#"
         CREATE TABLE people (
             id integer PRIMARY KEY,
-            age_years integer NOT NULL DEFAULT cast('7'::text as integer),
+            -- as it was called before, where the server gives it a name
+            age_years integer CONSTRAINT people_age_not_null NOT NULL DEFAULT cast('7'::text as integer),
             city text,
             CONSTRAINT people_age_check CHECK (age_years >= 0),
             CONSTRAINT people_city_key UNIQUE (city, age_years) DEFERRABLE,

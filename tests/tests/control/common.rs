@@ -65,9 +65,7 @@ where
     for id in 1..=rows {
         D::run(conn, &format!("INSERT INTO users VALUES ({id}, 'u{id}')"));
     }
-    if D::POSTGRES {
-        D::run(conn, "ANALYZE users");
-    }
+    D::run(conn, "ANALYZE users");
     migration(options())
         .advance_to(conn, Step::Expand)
         .expect("expand");

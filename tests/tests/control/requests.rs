@@ -288,3 +288,34 @@ fn a_role_that_runs_no_steps_may_be_allowed_to_ask() {
     assert!(migration(options()).proceed(&mut operator).expect("lifted"));
     Postgres::run(conn, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
+
+#[test]
+fn a_wait_for_a_lock_is_cancelled() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    Postgres::run(
+        conn,
+        "CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL)",
+    );
+    let mut reader = db.connect();
+    Postgres::run(&mut reader, "BEGIN; SELECT id FROM users");
+    let url = db.url();
+    let (waits, waiting) = std::sync::mpsc::channel();
+    let runner = std::thread::spawn(move || {
+        let options = options().on_lock_wait(move |_| waits.send(()).unwrap_or_default());
+        migration(options).advance_to(&mut Postgres::open(&url), Step::Expand)
+    });
+    waiting.recv().expect("it finds the lock taken");
+    migration(options())
+        .cancel(conn, "too busy")
+        .expect("a request");
+    let ended = runner.join().expect("it does not panic");
+    assert!(
+        matches!(
+            ended,
+            Err(Error::Interrupted(Interruption::Cancelled { .. }))
+        ),
+        "{ended:?}"
+    );
+    assert_eq!(status::<Postgres>(conn).stage.phase, Phase::Original);
+}

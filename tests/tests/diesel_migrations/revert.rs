@@ -1,9 +1,11 @@
 //! Undoing what was run last.
 
+use std::ops::ControlFlow;
+
 use diesel_migrations::MigrationHarness;
 use expand_contract::migrations::{Harness, Timeline, TimelineError};
 use expand_contract::phase::Step;
-use expand_contract::{Error, Migrate};
+use expand_contract::{Error, Migrate, Moment};
 
 use crate::common::*;
 
@@ -81,5 +83,60 @@ on_both! {
         let error = error.downcast_ref::<TimelineError>();
         assert!(matches!(error, Some(TimelineError::NotTheLast { step: Step::Expand, .. })), "{error:?}");
         assert_eq!(phase::<D>(&mut conn), "switched");
+    }
+
+    fn fm24_an_undo_that_is_stopped_between_any_two_actions_is_finished_by_the_next() {
+        let db = D::fresh();
+        let mut conn = db.connect();
+        let files = Files::project();
+        conn.run_pending_migrations(files.source()).unwrap();
+        let before = D::schema(&mut conn);
+        // the hook lets so many actions through
+        let timeline = |actions: usize| {
+            let options = move || {
+                let mut left = actions;
+                fast().on_action(move |event| {
+                    if event.moment != Moment::Before {
+                        return ControlFlow::Continue(());
+                    }
+                    match left.checked_sub(1) {
+                        Some(fewer) => left = fewer,
+                        None => return ControlFlow::Break(()),
+                    }
+                    ControlFlow::Continue(())
+                })
+            };
+            Timeline::<Conn>::new()
+                .options(options)
+                .files(files.source())
+                .through::<Versions>("2026-06-01-120000", Step::Retire)
+        };
+        Harness::new(&mut conn).run_pending_migrations(timeline(usize::MAX)).unwrap();
+        let mut stops = 0;
+        for (step, left) in [
+            ("retire", "switched"),
+            ("switch", "expanded"),
+            ("verify", "expanded"),
+            ("backfill", "expanded"),
+            ("expand", "original"),
+        ] {
+            // a little further each time: what was done is looked at again, and done again where that is harmless
+            for actions in 1.. {
+                let error = match Harness::new(&mut conn).revert_last_migration(timeline(actions)) {
+                    Ok(reverted) => {
+                        assert!(reverted.to_string().ends_with(step), "{reverted}");
+                        break;
+                    }
+                    Err(error) => error,
+                };
+                assert!(matches!(error.downcast_ref(), Some(Error::Stopped { .. })), "{step}: {error}");
+                let last = applied::<D>(&mut conn).pop().unwrap();
+                assert!(last.ends_with(step), "{last}");
+                stops += 1;
+            }
+            assert_eq!(phase::<D>(&mut conn), left, "{step}");
+        }
+        assert!(stops > 3, "{stops}");
+        assert_eq!(D::schema(&mut conn), before);
     }
 }

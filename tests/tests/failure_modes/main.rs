@@ -29,6 +29,7 @@ macro_rules! on_every_database {
 }
 
 mod backfill;
+mod busy;
 mod conversions;
 mod names;
 mod plan;

@@ -40,7 +40,7 @@ impl Drop for Stop<'_> {
 }
 
 crate::on_both! {
-    fm19_four_clients_do_not_notice_a_rename(db, D) {
+    fm15_four_clients_do_not_notice_a_rename(db, D) {
         use crate::life::*;
 
         let conn = &mut db.connect();

@@ -4,7 +4,9 @@
 mod gate;
 mod kill;
 mod life;
+mod names;
 mod obstacles;
+mod replica;
 mod rollback;
 mod statements;
 mod still;

@@ -40,9 +40,26 @@ crate::on_both! {
         to!(conn, options(), Step::Contract).unwrap();
         D::run(conn, "ALTER TABLE people ADD COLUMN email text");
         let refused = to!(conn, options(), Step::Rollback);
-        assert!(matches!(refused, Err(Error::BothColumns { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(Error::NameTaken { .. })), "{refused:?}");
         let status = Person::migration().status(conn).unwrap();
         assert_eq!(status.stage, Stage::first(Phase::Contracted));
+    }
+
+    the_deploy_script_of_a_copy_serves_as_well(db, D) {
+        let conn = &mut db.connect();
+        create::<D>(conn, 3);
+        let migration = Person::migration().options(options());
+        let migration = migration.expand(conn).unwrap().backfill(conn).unwrap();
+        let migration = migration.verify(conn).unwrap().switch(conn).unwrap();
+        let mut migration = migration.retire(conn).unwrap().contract(conn).unwrap();
+        let over = migration.status(conn).unwrap();
+        assert_eq!(over.stage, Stage::first(Phase::Contracted));
+        // nothing was copied or compared, and nothing says so
+        assert!(!over.backfilled && !over.verified, "{over:?}");
+        assert!(Person::migration().plan(conn).unwrap().is_empty());
+        // once more
+        let migration = Person::migration().options(options()).expand(conn).unwrap();
+        drop(migration.backfill(conn).unwrap().verify(conn).unwrap());
     }
 
     an_empty_table_is_renamed_at_once(db, D) {

@@ -111,7 +111,7 @@ mod early {
 
     /// A statement for a phase that is not there yet fails, since nothing bears the new name; it does not read the marker.
     #[test]
-    fn fm02_the_new_name_shows_nothing_before_its_time() {
+    fn the_new_name_shows_nothing_before_its_time() {
         use expand_contract::__private::Dialect;
         use expand_contract::Snapshot;
 
@@ -214,6 +214,14 @@ mod shadowed {
         let _ = Person::migration().shadow_reads(Sampling::every(1));
         for step in [Step::Retire, Step::Contract, Step::Rollback] {
             to!(conn, options().clean_samples(1_000), step).unwrap();
+            // the marker has a value, and then the column another one
+            assert_eq!(PersonRepository::update(conn, &person(1)), Ok(1));
+            if step == Step::Retire {
+                Postgres::run(conn, "UPDATE people SET email = 'other' WHERE id = 1");
+                let found = PersonRepository::find(conn, &1).unwrap();
+                assert_eq!(found.unwrap().contact, "other");
+                Postgres::run(conn, "UPDATE people SET email = 'p1' WHERE id = 1");
+            }
             assert_eq!(PersonRepository::find(conn, &1), Ok(Some(person(1))));
             let counts = counts::<people::table>();
             assert_eq!(

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use diesel::{Connection, PgConnection};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::prelude::*;
-use expand_contract::{Error, Moment, Options};
+use expand_contract::{Error, Lease, Moment, Options};
 use tests::database::Db;
 use tests::postgres::{PgBouncer, PgDatabase, PgServer};
 use tests::process::{self, TestProcess};
@@ -96,6 +97,14 @@ fn fm20_a_whole_migration_through_pgbouncer() {
     let (db, pooler) = pooled();
     table(&mut db.connect(), 300);
     let conn = &mut pooler.connect(&db);
+    Item::migration().prepare(conn).expect("it can be created");
+    // an instance that each step waits for
+    let url = pooler.url(&db);
+    let lease = Lease::of::<items::table>()
+        .duration(Duration::from_secs(60))
+        .scoped()
+        .start(move || PgConnection::establish(&url))
+        .expect("it registers");
     among_clients(&db, &pooler, || {
         migrate(&db, conn, options(), Step::Retire).expect("it gets through");
         let url = db.url();
@@ -105,6 +114,7 @@ fn fm20_a_whole_migration_through_pgbouncer() {
         while migration.rollback(conn).expect("it goes back").stage.phase != Phase::Original {}
         migrate(&db, conn, options(), Step::Contract).expect("it gets through");
     });
+    lease.shutdown().expect("its row can be deleted");
     let rows = "SELECT count(*) FROM items WHERE mail = 'item ' || id";
     assert_eq!(
         Postgres::text(&mut db.connect(), rows).as_deref(),

@@ -19,7 +19,7 @@ pub(crate) fn migration(
     id_fits_into_the_ledger(args, errors);
     generation_is_positive(args, errors);
     columns_change_once(drafts, errors);
-    no_key_changes(drafts, place, errors);
+    keys_follow_the_phase(drafts, place, errors);
     old_columns_have_one_heir(drafts, errors);
     old_columns_are_gone_from_the_schema(drafts, place, errors);
     intermediate_columns_are_free(drafts, place, errors);
@@ -130,21 +130,36 @@ fn columns_change_once(drafts: &[Draft], errors: &Errors) {
     }
 }
 
-/// Other tables and the cursor of the backfill refer to rows by the primary key.
-fn no_key_changes(drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
+/// Diesel names the key in `find`, in an update of a record and in joins, through the schema: only the form on the table
+/// makes that follow the phase. And Rust cannot convert what rows are found by.
+fn keys_follow_the_phase(drafts: &[Draft], place: &Place<'_>, errors: &Errors) {
     for draft in drafts {
         let column = names::text(&draft.column);
-        if place
+        if !place
             .primary_key
             .iter()
             .any(|key| names::text(key) == column)
         {
+            continue;
+        }
+        let in_sql = draft.args.up.is_some() && draft.args.down.is_some();
+        let converts = draft.args.retype_from.is_some();
+        if !place.key_follows {
             errors.at_span(
                 draft.span,
                 format!(
-                    "`{column}` belongs to the primary key, which cannot change until the carry-over of keys and foreign keys exists: \
-                     remove `#[{0}(…)]` here\nnote: the primary key is `id`, or what `#[diesel(primary_key(…))]` (on a table: the parentheses behind its name) says",
-                    keys::ATTRIBUTE
+                    "`{column}` belongs to the primary key, which Diesel names in `find`, in the update of a record and in joins without \
+                     asking a model\nhelp: declare the change on the table, where all of these follow the phase: \
+                     `#[expand_contract::migrate({column}(…))]` on its `diesel::table!`\n\
+                     note: the primary key is `id`, or what `#[diesel(primary_key(…))]` says"
+                ),
+            );
+        } else if converts && !in_sql && !draft.args.is_broken {
+            errors.at_span(
+                draft.span,
+                format!(
+                    "`{column}` belongs to the primary key, by which rows are found while it changes: the database has to convert it\n\
+                     help: give the conversion in SQL, such as `up = \"{column}::bigint\", down = \"{column}::integer\"`"
                 ),
             );
         }

@@ -12,6 +12,7 @@ use crate::backend::rules::Rules;
 use crate::backend::session::Session;
 use crate::catalogue::Table;
 use crate::error::{Error, While};
+use crate::plan::Other;
 use crate::waiting::{Blocker, Transaction};
 
 /// The message of the error that [`guarded`] raises, by which it is known.
@@ -106,7 +107,7 @@ pub(super) fn take(
     let left =
         "greatest(1, ec_limit - extract(epoch FROM clock_timestamp() - ec_since) * 1000)::int";
     let mut body = String::new();
-    if mode != "none" {
+    if !matches!(mode, "none" | "ROW SHARE") {
         // Autovacuum gives way to a waiter only after `deadlock_timeout`. This mode is in its way and in that of no reader
         // or writer, so it can wait for that long; then the stronger one needs no patience.
         body.push_str(&wait(&format!("{setting} * 2 + 500")));
@@ -131,6 +132,31 @@ pub(super) fn take(
     s.batch(&guarded(declare, &body)).during("taking a lock")
 }
 
+/// See [`crate::backend::driver::Driver::clear`].
+///
+/// What the role may alter or refer to, but not lock, is left to the statement itself; so are sequences, which `LOCK` does not
+/// take.
+pub(super) fn clear(s: &mut dyn Session, others: &[Other]) -> Result<(), Error> {
+    let mut tables: Vec<&Other> = others.iter().filter(|other| other.is_table).collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
+    // everybody in the same order
+    tables.sort_by(|a, b| a.sql.cmp(&b.sql));
+    tables.dedup_by(|a, b| a.id == b.id);
+    let mut body =
+        "PERFORM set_config('lock_timeout', ((SELECT setting::int FROM pg_catalog.pg_settings \
+                    WHERE name = 'deadlock_timeout') * 2 + 500)::text, true); "
+            .to_owned();
+    for table in tables {
+        body.push_str(&format!(
+            "BEGIN LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE; EXCEPTION WHEN insufficient_privilege THEN NULL; END; ",
+            table.sql
+        ));
+    }
+    s.batch(&guarded("", &body)).during("taking a lock")
+}
+
 /// Runs a statement of DDL within the limit that [`take`] has left.
 pub(super) fn ddl(s: &mut dyn Session, sql: &str) -> Result<(), Error> {
     let body = format!("EXECUTE {};", Postgres.literal(sql));
@@ -150,15 +176,26 @@ pub(super) fn is_missed(error: &Error) -> bool {
 /// that are longest at it first.
 pub(super) fn blockers(
     s: &mut dyn Session,
-    table: &Table,
+    (table, others): (&Table, &[Other]),
     gate: bool,
     mode: &str,
 ) -> Result<Vec<Blocker>, Error> {
-    let list: Vec<String> = conflicting(mode)
-        .into_iter()
-        .map(|name| Postgres.literal(name))
-        .collect();
-    let modes = format!("ARRAY[{}]::text[]", list.join(", "));
+    let array = |items: Vec<&str>, of: &str| {
+        let items: Vec<String> = items
+            .into_iter()
+            .map(|item| Postgres.literal(item))
+            .collect();
+        format!("ARRAY[{}]::{of}[]", items.join(", "))
+    };
+    let modes = array(conflicting(mode), "text");
+    // of those the mode is the table's, or the one in which they are cleared
+    let mut further = conflicting("SHARE UPDATE EXCLUSIVE");
+    further.extend(conflicting(mode));
+    let further = array(further, "text");
+    let ids = array(
+        others.iter().map(|other| other.id.as_str()).collect(),
+        "oid",
+    );
     // an autovacuum worker has no role; its type is hidden from ordinary ones
     let sql = format!(
         "SELECT l.pid::text, coalesce(p.gid, l.virtualtransaction), \
@@ -175,6 +212,7 @@ pub(super) fn blockers(
          WHERE l.locktype = 'relation' AND l.pid IS DISTINCT FROM pg_backend_pid() \
            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
            AND (l.relation IN (SELECT id FROM {} q) AND l.mode = ANY ({modes}) \
+             OR l.relation = ANY ({ids}) AND l.mode = ANY ({further}) \
              OR {gate} AND l.relation = to_regclass('expand_contract.gate')) \
          ORDER BY NOT l.granted, coalesce(p.prepared, a.xact_start) NULLS LAST, l.pid LIMIT {BLOCKERS}",
         family(table)

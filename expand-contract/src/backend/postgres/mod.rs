@@ -2,11 +2,14 @@
 
 mod build;
 mod catalogue;
+mod foreign_keys;
+mod identity;
 mod in_place;
 mod lock;
 mod mirror;
 mod notices;
 mod open;
+mod primary_key;
 mod queue;
 mod ranges;
 mod replication;
@@ -26,7 +29,7 @@ use crate::error::{Error, Obstacle, While};
 use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::plan::cost::Size;
-use crate::plan::{Context, Definition};
+use crate::plan::{Context, Definition, Other};
 use crate::waiting::{Blocker, Transaction};
 
 super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
@@ -69,6 +72,10 @@ impl Driver for Server {
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, cx)
+    }
+
+    fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
+        catalogue::key_obstacles(s, cx)
     }
 
     fn unfollowed(
@@ -138,6 +145,10 @@ impl Driver for Server {
         timeout: Duration,
     ) -> Result<(), Error> {
         lock::take(s, table, gate, mode, timeout)
+    }
+
+    fn clear(&self, s: &mut dyn Session, others: &[Other]) -> Result<(), Error> {
+        lock::clear(s, others)
     }
 
     fn ddl(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error> {
@@ -256,11 +267,11 @@ impl Driver for Server {
     fn blockers(
         &self,
         s: &mut dyn Session,
-        table: &Table,
+        (table, others): (&Table, &[Other]),
         gate: bool,
         mode: &str,
     ) -> Result<Vec<Blocker>, Error> {
-        lock::blockers(s, table, gate, mode)
+        lock::blockers(s, (table, others), gate, mode)
     }
 
     fn is_busy(&self, error: &Error) -> bool {

@@ -1,20 +1,20 @@
 //! PostgreSQL's DDL.
 
 mod extras;
-mod indexes;
+pub(super) mod indexes;
 mod requirements;
 mod statistics;
 mod steps;
 
-use super::in_place;
-use super::{mirror, queue};
+use super::{foreign_keys, identity, in_place, mirror, primary_key, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, IndexKey, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
-use crate::phase::Side;
-use crate::plan::{Action, Active, Context, Kind, Work};
+use crate::notice::Notice;
+use crate::phase::{Side, Step};
+use crate::plan::{Action, Active, Context, Kind, Other, Work};
 
 pub(crate) struct Postgres;
 
@@ -59,8 +59,15 @@ pub(crate) fn differ(column: &str, expr: &str, type_sql: &str, collate: &str) ->
 }
 
 impl Postgres {
+    // an identity is no default, and moves in its own way
     fn default_of_new(&self, cx: &Context<'_>, change: &Active) -> Option<String> {
         let default = change.frozen.default.as_ref()?;
+        if change.frozen.identity.is_some() {
+            return None;
+        }
+        if let Some(next) = identity::next_value(change) {
+            return Some(next.to_owned());
+        }
         match change.conversion {
             Conversion::Identity => Some(default.clone()),
             _ => {
@@ -189,7 +196,9 @@ impl Rules for Postgres {
         let table = cx.table.sql();
         let mut work = Vec::new();
         for change in cx.changes {
-            if let Some(default) = &change.frozen.default {
+            work.extend(identity::to_old(cx, change));
+            let default = change.frozen.default.as_ref();
+            if let Some(default) = default.filter(|_| change.frozen.identity.is_none()) {
                 let (old, new) = (quote(change.from), quote(change.to));
                 work.push(Work::Sql(format!(
                     "ALTER TABLE {table} ALTER COLUMN {old} SET DEFAULT {default}"
@@ -204,6 +213,32 @@ impl Rules for Postgres {
 
     fn restore_old(&self, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
         steps::restore_old(self, cx)
+    }
+
+    fn keys_of_new(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        foreign_keys::outbound(cx, step)
+    }
+
+    fn drop_keys_of_new(&self, cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        foreign_keys::dropped(cx)
+    }
+
+    fn free_keys_of_new(&self, cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
+        foreign_keys::freed(cx)
+    }
+
+    fn keys_of_old(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
+        let mut actions = primary_key::restored(cx, step);
+        actions.extend(foreign_keys::restored(cx, step));
+        actions
+    }
+
+    fn notices(&self, cx: &Context<'_>) -> Vec<Notice> {
+        foreign_keys::notices(cx)
+    }
+
+    fn outgrown(&self, cx: &Context<'_>) -> bool {
+        identity::outgrown(cx)
     }
 
     fn free_new(&self, cx: &Context<'_>) -> Vec<String> {

@@ -1,10 +1,11 @@
 //! What SQLite's schema says about a table.
 
-use super::definition::{Clause, TableText};
+use super::definition::{check_of, Clause, TableText};
+use super::indexes::indexes;
 use super::tokens::mentions;
 use crate::backend::mirror::PREFIX;
 use crate::backend::session::{Session, TextRow, BIND};
-use crate::catalogue::{Column, Index, IndexKey, KeyColumn, Table};
+use crate::catalogue::{Check, Column, Expr, KeyColumn, Table};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::plan::Context;
@@ -81,11 +82,13 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         columns.push(Column {
             type_sql: word(&mut row, 1),
             not_null: word(&mut row, 2) == "1",
+            not_null_name: None,
             default: row.get_mut(3).and_then(Option::take),
             collate: clause(Clause::Collate)
                 .map(|collate| format!(" {collate}"))
                 .unwrap_or_default(),
             extras: Vec::new(),
+            sequences: Vec::new(),
             definition: found
                 .map(|found| create_sql[found.start..found.end].to_owned())
                 .unwrap_or_default(),
@@ -95,6 +98,9 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     primary_key.sort();
     let primary_key: Vec<String> = primary_key.into_iter().map(|(_, name)| name).collect();
     let cursor = cursor(s, &name.name, &columns, &primary_key)?;
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let indexes = indexes(s, &name.name, &names)?;
+    let checks = checks(&text, &create_sql, &names);
     Ok(Some(Table {
         dialect: Dialect::Sqlite,
         name: name.clone(),
@@ -102,10 +108,11 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         columns,
         primary_key,
         cursor,
-        indexes: indexes(s, &name.name)?,
-        checks: Vec::new(),
+        indexes,
+        checks,
+        foreign_keys: Vec::new(),
         statistics: Vec::new(),
-        estimate: None,
+        estimate: estimate(s, &name.name)?,
         create_sql,
     }))
 }
@@ -139,77 +146,28 @@ fn cursor(
     Ok(primary_key.iter().map(key).collect())
 }
 
-fn indexes(s: &mut dyn Session, table: &str) -> Result<Vec<Index>, Error> {
-    let sql = format!(
-        "SELECT l.name, CAST(l.\"unique\" AS TEXT), l.origin, CAST(l.partial AS TEXT), \
-         coalesce((SELECT sql FROM sqlite_master m WHERE m.type = 'index' AND m.name = l.name), '') \
-         FROM pragma_index_list({BIND}) l ORDER BY l.name"
-    );
-    let rows = s
-        .rows(&sql, &[Some(table.to_owned())])
-        .during("reading the indexes")?;
+// Those in the definitions of columns. One without a name goes by its text.
+fn checks(text: &TableText, create_sql: &str, names: &[&str]) -> Vec<Check> {
     let mut out = Vec::new();
-    for mut row in rows {
-        let name = word(&mut row, 0);
-        let unique = word(&mut row, 1) == "1";
-        let (origin, partial, text) = (
-            word(&mut row, 2),
-            word(&mut row, 3) == "1",
-            word(&mut row, 4),
-        );
-        let columns = format!(
-            "SELECT name, CAST(cid AS TEXT), CAST(\"desc\" AS TEXT), coll FROM pragma_index_xinfo({BIND}) \
-             WHERE key = 1 ORDER BY seqno"
-        );
-        let rows = s
-            .rows(&columns, &[Some(name.clone())])
-            .during("reading an index's columns")?;
-        let mut keys = Vec::new();
-        let mut expression = false;
-        for mut row in rows {
-            let column = word(&mut row, 0);
-            expression |= word(&mut row, 1) == "-2";
-            let order = if word(&mut row, 2) == "1" {
-                " DESC"
-            } else {
-                ""
+    for column in &text.columns {
+        for (_, start, end) in column.clauses.iter().filter(|(c, ..)| *c == Clause::Check) {
+            let clause = &create_sql[*start..*end];
+            let Some((name, condition)) = check_of(clause) else {
+                continue;
             };
-            let collation = word(&mut row, 3);
-            keys.push(IndexKey {
-                column,
-                expression: None,
-                typed: format!(" COLLATE {}", quote(&collation)),
-                order: order.to_owned(),
+            out.push(Check {
+                named: name.is_some(),
+                name: name.unwrap_or_else(|| clause.to_owned()),
+                condition: Expr::written(condition, names),
+                validated: true,
+                enforced: true,
+                suffix: String::new(),
+                comment: None,
+                column: Some(column.name.clone()),
             });
         }
-        let problem = match origin.as_str() {
-            "pk" => Some("PRIMARY KEY"),
-            "u" => Some("UNIQUE constraint in the table's definition"),
-            _ if expression => Some("expression index"),
-            _ if partial => Some("partial index"),
-            _ => None,
-        };
-        out.push(Index {
-            name,
-            unique,
-            valid: true,
-            constraint: None,
-            method: String::new(),
-            keys,
-            included: Vec::new(),
-            nulls_not_distinct: false,
-            storage: String::new(),
-            condition: None,
-            given: None,
-            // what an expression or a condition mentions is looked up in the text
-            create_sql: text,
-            extras: Vec::new(),
-            clustered: false,
-            replica_identity: false,
-            problem: problem.map(str::to_owned),
-        });
     }
-    Ok(out)
+    out
 }
 
 pub(super) fn obstacles(s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
@@ -236,12 +194,7 @@ pub(super) fn obstacles(s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obs
             }
         };
         for index in &table.indexes {
-            let covered = index.covers(column, table.dialect);
-            let in_text = matches!(
-                index.problem.as_deref(),
-                Some("expression index" | "partial index")
-            ) && mentions(&index.create_sql, column);
-            if let (true, Some(problem)) = (covered || in_text, &index.problem) {
+            if let (true, Some(problem)) = (index.covers(column, table.dialect), &index.problem) {
                 add(problem, &index.name);
             }
         }
@@ -250,7 +203,8 @@ pub(super) fn obstacles(s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obs
                 match clause {
                     Clause::PrimaryKey => add("PRIMARY KEY", column),
                     Clause::Unique => add("UNIQUE constraint in the table's definition", column),
-                    Clause::Check => add("CHECK constraint", column),
+                    // carried
+                    Clause::Check => {}
                     Clause::References => add("foreign key", column),
                     Clause::Generated => add("generated column", column),
                     Clause::NotNull | Clause::Null | Clause::Default | Clause::Collate => {}
@@ -265,7 +219,9 @@ pub(super) fn obstacles(s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obs
             add("table constraint", constraint);
         }
         for other in &text.columns {
-            if other.name.eq_ignore_ascii_case(column) {
+            // what the new one has, `retire` has made
+            let own = |name: &str| other.name.eq_ignore_ascii_case(name);
+            if own(column) || cx.changes.iter().any(|change| own(change.to)) {
                 continue;
             }
             for (clause, start, end) in &other.clauses {
@@ -315,4 +271,19 @@ fn references(sql: &str, table: &str, column: &str) -> bool {
             Some(clause[at..].to_owned())
         })
         .any(|clause| mentions(&clause, table) && mentions(&clause, column))
+}
+
+// what ANALYZE has counted, if it ever ran: each line of statistics begins with the number of rows
+fn estimate(s: &mut dyn Session, name: &str) -> Result<Option<u64>, Error> {
+    let context = "looking for statistics";
+    let sql = "SELECT 'x' FROM sqlite_master WHERE name = 'sqlite_stat1'";
+    if s.rows(sql, &[]).during(context)?.is_empty() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT CAST(max(CAST(stat AS integer)) AS text) FROM sqlite_stat1 WHERE lower(tbl) = lower({BIND})"
+    );
+    let rows = s.rows(&sql, &[Some(name.to_owned())]).during(context)?;
+    let rows = rows.into_iter().flatten().flatten().next();
+    Ok(rows.and_then(|rows| rows.parse().ok()))
 }

@@ -266,7 +266,36 @@ pub(crate) enum Edit {
     Constrain {
         not_null: bool,
         default: Option<String>,
+        /// Instead of the CHECKs that are there; none: those stay.
+        checks: Option<Vec<String>>,
     },
+}
+
+/// The name of a CHECK clause, if it has one, and its condition.
+pub(crate) fn check_of(clause: &str) -> Option<(Option<String>, &str)> {
+    let tokens = tokens(clause).ok()?;
+    let name = match tokens.as_slice() {
+        [first, name, ..] if first.is("CONSTRAINT") => Some(name.name()?.to_owned()),
+        _ => None,
+    };
+    // from token to token: a comment behind the last one would swallow what comes next
+    let open = tokens.iter().position(|token| token.punct('('))?;
+    let [first, .., last, close] = tokens.get(open + 1..)? else {
+        return None;
+    };
+    let condition = clause.get(first.start..last.end);
+    condition
+        .filter(|_| close.punct(')'))
+        .map(|condition| (name, condition))
+}
+
+/// Whether a column's definition has a CHECK.
+pub(crate) fn has_check(definition: &str) -> bool {
+    let table = TableText::parse(&format!("CREATE TABLE t ({definition})"));
+    table.is_ok_and(|table| {
+        let mut clauses = table.columns.iter().flat_map(|column| &column.clauses);
+        clauses.any(|(clause, ..)| *clause == Clause::Check)
+    })
 }
 
 /// The `CREATE TABLE` text with one column's definition changed.
@@ -278,10 +307,19 @@ pub(crate) fn edit(sql: &str, column: &str, change: &Edit) -> Result<String, Not
     let mut out = sql[..text.start].to_owned();
     match change {
         Edit::Replace(definition) => out.push_str(definition),
-        Edit::Constrain { not_null, default } => {
+        Edit::Constrain {
+            not_null,
+            default,
+            checks,
+        } => {
             let mut at = text.start;
             for (clause, start, end) in &text.clauses {
-                if matches!(clause, Clause::NotNull | Clause::Default) {
+                let gone = match clause {
+                    Clause::NotNull | Clause::Default => true,
+                    Clause::Check => checks.is_some(),
+                    _ => false,
+                };
+                if gone {
                     out.push_str(sql[at..*start].trim_end());
                     at = *end;
                 }
@@ -294,6 +332,10 @@ pub(crate) fn edit(sql: &str, column: &str, change: &Edit) -> Result<String, Not
                 out.push_str(" DEFAULT (");
                 out.push_str(default);
                 out.push(')');
+            }
+            for check in checks.iter().flatten() {
+                out.push(' ');
+                out.push_str(check);
             }
         }
     }
@@ -357,6 +399,7 @@ mod tests {
         let loose = Edit::Constrain {
             not_null: false,
             default: None,
+            checks: None,
         };
         let edited = edit(TABLE, "c", &loose).unwrap();
         assert!(
@@ -384,6 +427,7 @@ mod tests {
         let strict = Edit::Constrain {
             not_null: true,
             default: Some("'it''s'".to_owned()),
+            checks: None,
         };
         let sql = "CREATE TABLE t (a, \"b\" TEXT)";
         assert_eq!(
@@ -397,6 +441,33 @@ mod tests {
     }
 
     #[test]
+    fn checks_move() {
+        let sql =
+            "CREATE TABLE t (a CHECK (a > 0) DEFAULT 1 CONSTRAINT \"c d\" CHECK (a <> ')'), b)";
+        let with = |checks: &[&str]| Edit::Constrain {
+            not_null: false,
+            default: None,
+            checks: Some(checks.iter().map(|check| (*check).to_owned()).collect()),
+        };
+        assert_eq!(edit(sql, "a", &with(&[])).unwrap(), "CREATE TABLE t (a, b)");
+        assert_eq!(
+            edit(
+                "CREATE TABLE t (a, b)",
+                "b",
+                &with(&["CHECK (b)", "CHECK (1)"])
+            )
+            .unwrap(),
+            "CREATE TABLE t (a, b CHECK (b) CHECK (1))"
+        );
+        assert_eq!(
+            check_of("CONSTRAINT \"c d\" CHECK (a <> ')')"),
+            Some((Some("c d".to_owned()), "a <> ')'"))
+        );
+        assert_eq!(check_of("CHECK( a > (0) -- )\n )"), Some((None, "a > (0)")));
+        assert!(has_check("a int CHECK (a)") && !has_check("a int DEFAULT 'CHECK'"));
+    }
+
+    #[test]
     fn a_definition_is_put_back_as_it_was() {
         let table = TableText::parse(TABLE).unwrap();
         let column = table.column("c").unwrap();
@@ -404,6 +475,7 @@ mod tests {
         let loose = Edit::Constrain {
             not_null: false,
             default: None,
+            checks: None,
         };
         let edited = edit(TABLE, "c", &loose).unwrap();
         assert_eq!(edit(&edited, "c", &Edit::Replace(before)).unwrap(), TABLE);

@@ -3,6 +3,7 @@
 mod catalogue;
 pub(crate) mod definition;
 mod in_place;
+mod indexes;
 mod mirror;
 mod notices;
 mod open;
@@ -151,23 +152,8 @@ impl Driver for File {
 
     fn size(&self, s: &mut dyn Session, table: &Table) -> Result<Size, Error> {
         let bytes = number(s, "page_count")?.checked_mul(number(s, "page_size")?);
-        // what ANALYZE has counted, if it ever ran: each line begins with the number of rows
-        let sql = "SELECT 'x' FROM sqlite_master WHERE name = 'sqlite_stat1'";
-        let analyzed = !s
-            .rows(sql, &[])
-            .during("looking for statistics")?
-            .is_empty();
-        let mut rows = None;
-        if analyzed {
-            let sql = format!(
-                "SELECT CAST(max(CAST(stat AS integer)) AS text) FROM sqlite_stat1 WHERE lower(tbl) = lower({BIND})"
-            );
-            let found = s.rows(&sql, &[Some(table.name.name.clone())]);
-            let found = found.during("reading statistics")?;
-            rows = found.into_iter().flatten().flatten().next();
-        }
         Ok(Size {
-            rows: rows.and_then(|rows| rows.parse().ok()),
+            rows: table.estimate,
             bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
         })
     }
@@ -205,9 +191,14 @@ impl Driver for File {
             catalogue::create_sql(s, name)?.unwrap_or_default(),
             match edit {
                 Definition::Replace(text) => Edit::Replace(text.clone()),
-                Definition::Constrain { not_null, default } => Edit::Constrain {
+                Definition::Constrain {
+                    not_null,
+                    default,
+                    checks,
+                } => Edit::Constrain {
                     not_null: *not_null,
                     default: default.clone(),
+                    checks: checks.clone(),
                 },
             },
         );
@@ -441,11 +432,11 @@ impl File {
             reason,
         };
         let text = TableText::parse(wanted).map_err(|why| refuse(why.0))?;
-        let not_null = text.column(column).is_some_and(|text| {
-            text.clauses
-                .iter()
-                .any(|(clause, ..)| *clause == Clause::NotNull)
-        });
+        let has = |wanted: Clause| {
+            let text = text.column(column);
+            text.is_some_and(|text| text.clauses.iter().any(|(clause, ..)| *clause == wanted))
+        };
+        let not_null = has(Clause::NotNull);
         let sql = format!(
             "SELECT CAST(\"notnull\" AS TEXT) FROM pragma_table_info({BIND}) WHERE lower(name) = lower({BIND})"
         );
@@ -456,7 +447,7 @@ impl File {
         if found.as_deref() != Some(if not_null { "1" } else { "0" }) {
             return Err(refuse(format!("`{column}` did not come out as wanted")));
         }
-        if not_null {
+        if not_null || has(Clause::Check) {
             let sql = format!("SELECT quick_check FROM pragma_quick_check({BIND}) LIMIT 1");
             let rows = s
                 .rows(&sql, &[Some(table.to_owned())])

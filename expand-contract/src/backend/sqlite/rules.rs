@@ -1,6 +1,6 @@
 //! SQLite's DDL.
 
-use super::{mirror, queue};
+use super::{definition, indexes, mirror, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, Table};
@@ -16,6 +16,23 @@ fn quote(name: &str) -> String {
     Dialect::Sqlite.quote(name)
 }
 
+/// What stands in the old column's definition, for the new one's.
+fn checks_of_new(cx: &Context<'_>, change: &Active) -> Vec<String> {
+    let own = cx.old_checks().filter(|check| {
+        let column = check.column.as_deref();
+        column.is_some_and(|column| column.eq_ignore_ascii_case(change.from))
+    });
+    own.filter(|check| !cx.is_left(&check.name))
+        .map(|check| {
+            let condition = cx.condition_on_new(check);
+            match check.named {
+                true => format!("CONSTRAINT {} CHECK ({condition})", quote(&check.name)),
+                false => format!("CHECK ({condition})"),
+            }
+        })
+        .collect()
+}
+
 impl Sqlite {
     fn drop_old_unique(&self, cx: &Context<'_>, step: Step) -> Vec<Action> {
         let one = |index: &Index| {
@@ -24,7 +41,10 @@ impl Sqlite {
             plain.unique = false;
             let saved = SavedIndex {
                 name: index.name.clone(),
-                copy: self.copy_name(&index.name, true),
+                copy: match cx.is_left(&index.name) {
+                    true => String::new(),
+                    false => self.copy_name(&index.name, true),
+                },
                 constraint: None,
                 // word for word as it was
                 restore: index.create_sql.clone(),
@@ -92,16 +112,12 @@ impl Rules for Sqlite {
     }
 
     fn create_index(&self, table: &Table, index: &Index, name: &str, _live: bool) -> String {
-        let key = |key: &crate::catalogue::IndexKey| {
-            format!("{}{}{}", quote(&key.column), key.typed, key.order)
-        };
-        let keys: Vec<String> = index.keys.iter().map(key).collect();
         format!(
-            "CREATE {}INDEX {} ON {} ({})",
+            "CREATE {}INDEX {} ON {} {}",
             if index.unique { "UNIQUE " } else { "" },
             quote(name),
             quote(&table.name.name),
-            keys.join(", ")
+            index.given.clone().unwrap_or_else(|| indexes::tail(index))
         )
     }
 
@@ -153,7 +169,7 @@ impl Rules for Sqlite {
             return Ok(self.drop_old_unique(cx, step));
         }
         let (mut actions, mut work) = (Vec::new(), cx.intact(false)?);
-        for index in cx.old_indexes().filter(|index| index.unique) {
+        for index in cx.carried_indexes().filter(|index| index.unique) {
             let name = self.copy_name(&index.name, true);
             actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
             work.push(Work::Sql(self.drop_index(
@@ -164,7 +180,8 @@ impl Rules for Sqlite {
         }
         for change in cx.changes {
             let frozen = &change.frozen;
-            if !frozen.not_null && frozen.default.is_none() {
+            let had_checks = definition::has_check(&frozen.definition);
+            if !frozen.not_null && frozen.default.is_none() && !had_checks {
                 continue;
             }
             work.push(Work::Define {
@@ -172,6 +189,7 @@ impl Rules for Sqlite {
                 edit: Definition::Constrain {
                     not_null: false,
                     default: None,
+                    checks: Some(Vec::new()),
                 },
             });
             work.push(Work::Define {
@@ -179,6 +197,7 @@ impl Rules for Sqlite {
                 edit: Definition::Constrain {
                     not_null: frozen.not_null,
                     default: self.default_of_new(cx, change),
+                    checks: Some(checks_of_new(cx, change)),
                 },
             });
         }
@@ -201,6 +220,9 @@ impl Rules for Sqlite {
             let copy = self.copy_name(&index.name, index.unique);
             work.push(Work::Sql(self.drop_index(cx.table, &index.name, false)));
             work.push(Work::Sql(self.drop_index(cx.table, &copy, false)));
+            if cx.is_left(&index.name) {
+                continue;
+            }
             let on_new = cx.index_on_new(index);
             creates.push(Work::Sql(self.create_index(
                 cx.table,
@@ -209,7 +231,7 @@ impl Rules for Sqlite {
                 false,
             )));
         }
-        for saved in cx.saved {
+        for saved in cx.saved.iter().filter(|saved| !saved.copy.is_empty()) {
             work.push(Work::Sql(self.drop_index(cx.table, &saved.copy, false)));
             creates.push(Work::Sql(saved.renamed.clone()));
         }
@@ -235,6 +257,7 @@ impl Rules for Sqlite {
                     edit: Definition::Constrain {
                         not_null: false,
                         default: frozen.default.clone(),
+                        checks: None,
                     },
                 });
                 work.push(Work::Define {
@@ -242,6 +265,7 @@ impl Rules for Sqlite {
                     edit: Definition::Constrain {
                         not_null: frozen.not_null,
                         default: None,
+                        checks: None,
                     },
                 });
             }
@@ -254,7 +278,8 @@ impl Rules for Sqlite {
         let mut work = Vec::new();
         for change in cx.changes {
             let frozen = &change.frozen;
-            if !frozen.not_null && frozen.default.is_none() {
+            let had_checks = definition::has_check(&frozen.definition);
+            if !frozen.not_null && frozen.default.is_none() && !had_checks {
                 continue;
             }
             work.push(Work::Define {
@@ -266,10 +291,11 @@ impl Rules for Sqlite {
                 edit: Definition::Constrain {
                     not_null: false,
                     default: None,
+                    checks: Some(Vec::new()),
                 },
             });
         }
-        for saved in cx.saved {
+        for saved in cx.saved.iter().filter(|saved| !saved.copy.is_empty()) {
             work.push(Work::Sql(self.drop_index(cx.table, &saved.copy, false)));
         }
         for index in cx.old_indexes().filter(|index| index.unique) {
@@ -338,10 +364,26 @@ impl Rules for Sqlite {
     }
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
+        // final types and names: an empty table needs no intermediate column
+        let changes: Vec<Active> = cx
+            .changes
+            .iter()
+            .map(|change| Active {
+                to: change.def.new,
+                ..change.clone()
+            })
+            .collect();
+        let cx = &Context {
+            changes: &changes,
+            ..*cx
+        };
         let mut work = vec![Work::Freeze];
         let mut indexes = Vec::new();
         for index in cx.old_indexes() {
             work.push(Work::Sql(self.drop_index(cx.table, &index.name, false)));
+            if cx.is_left(&index.name) {
+                continue;
+            }
             let on_new = cx.index_on_new(index);
             indexes.push(Work::Sql(self.create_index(
                 cx.table,
@@ -350,24 +392,21 @@ impl Rules for Sqlite {
                 false,
             )));
         }
-        for change in cx.changes {
-            // a final type: an empty table needs no intermediate column
-            let last = Active {
-                to: change.def.new,
-                ..change.clone()
-            };
+        for last in cx.changes {
             let same = last.from.eq_ignore_ascii_case(last.to);
             let old = Work::Sql(self.drop_column(cx.table, last.from));
             if same {
                 work.push(old.clone());
             }
-            work.extend(self.add_column(cx, &last)?.into_iter().map(Work::Sql));
-            if last.frozen.not_null || last.frozen.default.is_some() {
+            work.extend(self.add_column(cx, last)?.into_iter().map(Work::Sql));
+            let had_checks = definition::has_check(&last.frozen.definition);
+            if last.frozen.not_null || last.frozen.default.is_some() || had_checks {
                 work.push(Work::Define {
                     column: last.to.to_owned(),
                     edit: Definition::Constrain {
                         not_null: last.frozen.not_null,
-                        default: self.default_of_new(cx, &last),
+                        default: self.default_of_new(cx, last),
+                        checks: Some(checks_of_new(cx, last)),
                     },
                 });
             }

@@ -1,10 +1,10 @@
-//! Other tables refer to it.
+//! Rows are found by it while it changes.
 use expand_contract::prelude::*;
 
-#[expand_contract::migrate(id(rename_from = "nr"))]
+#[expand_contract::migrate(id(retype_from = Integer, old_type = i32, new_type = i64))]
 diesel::table! {
     versions (id) {
-        id -> Integer,
+        id -> BigInt,
         num -> Text,
         tar_sha256 -> Binary,
     }

@@ -1,5 +1,6 @@
 //! Columns, with all that a copy of one is to have.
 
+use super::sequences::sequences;
 use super::{cell, flag, quote, word};
 use crate::backend::postgres::rules::Postgres;
 use crate::backend::rules::Rules;
@@ -27,7 +28,9 @@ pub(super) fn columns(
            CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END, \
          CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END, \
          (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') \
-           FROM pg_options_to_table(a.attoptions) o) \
+           FROM pg_options_to_table(a.attoptions) o), \
+         (SELECT n.conname::text FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' \
+           AND n.conkey = ARRAY[a.attnum]) \
          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
          LEFT JOIN pg_collation co ON co.oid = a.attcollation \
@@ -38,6 +41,7 @@ pub(super) fn columns(
         .rows(&sql, &[Some(id.to_owned())])
         .during("reading the columns")?;
     let grants = grants(s, id)?;
+    let sequences = sequences(s, id)?;
     let quoted = table.quoted(Dialect::Postgres);
     let (mut out, mut numbers) = (Vec::new(), Vec::new());
     for mut row in rows {
@@ -77,11 +81,16 @@ pub(super) fn columns(
         }
         let own = grants.iter().filter(|(column, _)| *column == name);
         extras.extend(own.map(|(_, grant)| grant.on(&quoted)));
+        let own = || sequences.iter().filter(|(column, ..)| *column == name);
+        let identity = own().find_map(|(_, next, _)| next.clone());
+        let sequences = own().map(|(_, _, sequence)| sequence.clone()).collect();
         out.push(Column {
             name,
+            sequences,
             type_sql: word(&mut row, 2),
             not_null: flag(&mut row, 3),
-            default: cell(&mut row, 4),
+            not_null_name: cell(&mut row, 11),
+            default: identity.or(cell(&mut row, 4)),
             collate: cell(&mut row, 5)
                 .map(|collation| format!(" COLLATE {collation}"))
                 .unwrap_or_default(),
@@ -177,4 +186,23 @@ pub(super) fn schema(table: &TableName) -> String {
         Some(schema) => format!("{}.", quote(schema)),
         None => String::new(),
     }
+}
+
+/// The columns of the oldest unique index that tells all rows apart, where there is no primary key. The oldest, so that it is
+/// the same one until somebody drops it: where a walk got to is kept as values of its columns.
+pub(super) fn unique_key(s: &mut dyn Session, id: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT a.attname::text FROM (SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_index i \
+           JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam \
+           WHERE i.indrelid = ({BIND}::text)::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND am.amname = 'btree' \
+           AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM unnest(i.indkey) WITH ORDINALITY u(attnum, n) \
+             JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = u.attnum \
+             WHERE u.n <= i.indnkeyatts AND NOT k.attnotnull) ORDER BY i.indexrelid LIMIT 1) i \
+         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, n) \
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts ORDER BY k.n"
+    );
+    let rows = s
+        .rows(&sql, &[Some(id.to_owned())])
+        .during("looking for a unique index")?;
+    Ok(rows.into_iter().flatten().flatten().collect())
 }

@@ -39,6 +39,8 @@ pub(super) fn checks(
             enforced,
             suffix,
             comment: cell(&mut row, 6),
+            named: true,
+            column: None,
         }
     };
     Ok(rows.into_iter().map(check).collect())

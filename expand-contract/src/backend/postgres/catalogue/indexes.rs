@@ -46,9 +46,7 @@ pub(super) fn indexes(
             .to_owned()
         });
         let (primary, exclusion) = (flag(&mut row, 3), flag(&mut row, 12));
-        let problem = if primary {
-            Some("primary key")
-        } else if exclusion {
+        let problem = if exclusion {
             // there is no way to build one without keeping writers out for as long as it takes
             Some("exclusion constraint")
         } else {
@@ -69,6 +67,7 @@ pub(super) fn indexes(
         out.push(Index {
             name: word(&mut row, 0),
             unique: flag(&mut row, 1),
+            primary,
             valid: flag(&mut row, 2),
             constraint,
             method: format!("USING {} ", quote(&word(&mut row, 7))),

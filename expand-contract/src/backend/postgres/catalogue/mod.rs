@@ -2,9 +2,12 @@
 
 mod columns;
 mod constraints;
+mod foreign_keys;
 mod indexes;
+mod key_obstacles;
 pub(super) mod obstacles;
 mod privileges;
+mod sequences;
 
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{KeyColumn, Table};
@@ -14,6 +17,7 @@ use crate::error::{Error, While};
 use columns::{columns, primary_key};
 use constraints::{checks, statistics};
 use indexes::indexes;
+pub(super) use key_obstacles::key_obstacles;
 pub(super) use obstacles::obstacles;
 pub(super) use privileges::privileges;
 
@@ -74,8 +78,13 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     let estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
     let (columns, numbers) = columns(s, &id, &name)?;
     let primary_key = primary_key(s, &id)?;
+    let unique_key = match primary_key.is_empty() {
+        true => columns::unique_key(s, &id)?,
+        false => Vec::new(),
+    };
     let cursor = primary_key
         .iter()
+        .chain(&unique_key)
         .filter_map(|key| columns.iter().find(|column| column.name == *key))
         .map(|column| KeyColumn {
             sql: quote(&column.name),
@@ -85,6 +94,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     let indexes = indexes(s, &id, &name, &numbers)?;
     let checks = checks(s, &id, &numbers)?;
     let statistics = statistics(s, &id, &numbers)?;
+    let foreign_keys = foreign_keys::foreign_keys(s, &id)?;
     Ok(Some(Table {
         dialect: Dialect::Postgres,
         name,
@@ -95,6 +105,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         indexes,
         checks,
         statistics,
+        foreign_keys,
         estimate,
         create_sql: String::new(),
     }))

@@ -30,7 +30,7 @@ pub(in crate::backend::postgres) fn obstacles(
             }
         }
         dependents(s, cx, column, &mut add)?;
-        identity(s, table, column, &mut add)?;
+        generated(s, table, column, &mut add)?;
         triggers(s, table, column, &mut add)?;
     }
     for change in cx.changes {
@@ -146,18 +146,9 @@ fn dependents(
          LEFT JOIN pg_publication pub ON pub.oid = pr.prpubid \
          LEFT JOIN pg_policy pol ON d.classid = 'pg_policy'::regclass AND pol.oid = d.objid \
          LEFT JOIN pg_attribute gen ON gen.attrelid = ad.adrelid AND gen.attnum = ad.adnum \
-         WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND} \
-         UNION ALL \
-         SELECT 'pg_constraint', conname, 'i', '', 'false', conname, 'n', '', '' FROM pg_constraint, pg_attribute a \
-         WHERE contype = 'f' AND confrelid = a.attrelid AND a.attnum = ANY (confkey) \
-         AND a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
+         WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
     );
-    let binds = [
-        Some(table.id.clone()),
-        Some(column.to_owned()),
-        Some(table.id.clone()),
-        Some(column.to_owned()),
-    ];
+    let binds = [Some(table.id.clone()), Some(column.to_owned())];
     let rows = s
         .rows(&sql, &binds)
         .during("looking for objects that depend on the column")?;
@@ -177,9 +168,8 @@ fn dependents(
             ("pg_constraint", "c", _) => add("CHECK constraint", named),
             // a property of the column
             ("pg_constraint", "n", _) => {}
-            ("pg_constraint", "f", _) => add("foreign key", named),
-            ("pg_constraint", "i", _) => add("foreign key to the column", named),
-            // their indexes were looked at
+            // carried, or looked at with what they refer to; of the others the indexes were looked at
+            ("pg_constraint", "f", _) => {}
             ("pg_constraint", "u" | "p" | "x", _) => {}
             // also where an expression or a condition names the column
             ("pg_class", _, "i") => {
@@ -188,7 +178,8 @@ fn dependents(
                     add(problem, named);
                 }
             }
-            ("pg_class", _, "S") => add("sequence owned by the column", named),
+            // carried
+            ("pg_class", _, "S") => {}
             ("pg_attrdef", ..) if own_default => {}
             ("pg_attrdef", ..) => add("generated column", named),
             ("pg_rewrite", ..) => match rewritten.as_str() {
@@ -210,16 +201,15 @@ fn dependents(
     Ok(())
 }
 
-fn identity(
+fn generated(
     s: &mut dyn Session,
     table: &Table,
     column: &str,
     add: &mut dyn FnMut(&str, String),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT CASE WHEN attidentity <> '' THEN 'identity column' ELSE 'generated column' END \
-         FROM pg_attribute WHERE attrelid = ({BIND}::text)::oid AND attname = {BIND} \
-         AND (attidentity <> '' OR attgenerated <> '')"
+        "SELECT 'generated column' FROM pg_attribute WHERE attrelid = ({BIND}::text)::oid AND attname = {BIND} \
+         AND attgenerated <> ''"
     );
     let rows = s
         .rows(&sql, &[Some(table.id.clone()), Some(column.to_owned())])

@@ -72,7 +72,7 @@ pub(super) fn replica_identity(table: &Table, name: &str) -> String {
 }
 
 /// Comment, statistics targets, `CLUSTER ON`, replica identity: for the index of that name, whichever column it is on.
-pub(super) fn extras(cx: &Context<'_>, index: &Index) -> Vec<String> {
+pub(in crate::backend::postgres) fn extras(cx: &Context<'_>, index: &Index) -> Vec<String> {
     let name = quote(&index.name);
     // of an index that the annotation gives the columns are others
     let given = cx.index_on_new(index).given.is_some();
@@ -126,7 +126,8 @@ pub(super) fn drop_old_unique(cx: &Context<'_>, step: Step) -> Vec<Action> {
             vec![Work::Save(saved), drop(cx.table, index)],
         )
     };
-    cx.old_indexes().filter(|i| i.unique).map(one).collect()
+    let plain = |index: &&Index| index.unique && !index.primary;
+    cx.old_indexes().filter(plain).map(one).collect()
 }
 
 /// Old's indexes go, and the copies take their names.
@@ -141,7 +142,7 @@ pub(super) fn take_names(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
             format!("ALTER INDEX {schema}{copy} RENAME TO {name}")
         })
     };
-    for index in cx.old_indexes() {
+    for index in cx.old_indexes().filter(|index| !index.primary) {
         // behind the actions before, the unique ones are gone already
         if !index.unique {
             drops.push(drop(cx.table, index));

@@ -1,10 +1,11 @@
 //! What is asked of every row: NOT NULL and CHECK constraints, without a scan under an exclusive lock.
 
 use super::quote;
+use crate::backend::postgres::primary_key;
 use crate::catalogue::Check;
 use crate::phase::Step;
 use crate::plan::actions::sql;
-use crate::plan::{Action, Context, Kind, SavedCheck, Work};
+use crate::plan::{Action, Active, Context, Kind, SavedCheck, Work};
 
 /// Two actions before the transaction that publishes, and what stands in it.
 pub(super) type Required = (Vec<Action>, Vec<Work>);
@@ -25,7 +26,7 @@ impl Requirements {
         }
     }
 
-    fn not_null(&mut self, cx: &Context<'_>, column: &str) {
+    fn not_null(&mut self, cx: &Context<'_>, column: &str, other: &str) {
         if cx.table.column(column).is_some_and(|found| found.not_null) {
             return;
         }
@@ -38,9 +39,13 @@ impl Requirements {
             ));
         }
         self.validate(cx, &name);
-        self.last.push(format!(
-            "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
-        ));
+        self.last.push(match null_name(cx, other) {
+            Some(name) => format!(
+                "ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}",
+                quote(&copy_name(cx, name))
+            ),
+            None => format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
+        });
         self.last.push(drop(cx, &name));
     }
 
@@ -111,7 +116,7 @@ fn copy_name(cx: &Context<'_>, name: &str) -> String {
 pub(super) fn of_new(cx: &Context<'_>, step: Step) -> Required {
     let mut required = Requirements::new();
     for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
-        required.not_null(cx, change.to);
+        required.not_null(cx, change.to, change.from);
     }
     for check in cx.old_checks().filter(|check| !cx.is_left(&check.name)) {
         let name = copy_name(cx, &check.name);
@@ -127,15 +132,37 @@ pub(super) fn of_new(cx: &Context<'_>, step: Step) -> Required {
     required.done(cx, step)
 }
 
-/// Nothing is required of the old columns any more: nobody writes them.
+// since 18 NOT NULL is a constraint with a name, and a rename leaves it as it is
+fn null_name<'a>(cx: &'a Context<'_>, column: &str) -> Option<&'a String> {
+    cx.table.column(column)?.not_null_name.as_ref()
+}
+
+/// The name of `from`'s NOT NULL, which is gone by now, for `to`'s.
+fn take_null_name(cx: &Context<'_>, from: &str, to: &str) -> Option<String> {
+    let name = null_name(cx, from)?;
+    let is_there = cx.table.column(to).is_some_and(|column| column.not_null);
+    let rename = || {
+        let (table, copy) = (cx.table.sql(), quote(&copy_name(cx, name)));
+        format!(
+            "ALTER TABLE {table} RENAME CONSTRAINT {copy} TO {}",
+            quote(name)
+        )
+    };
+    (!is_there).then(rename)
+}
+
+/// Nothing is required of the old columns any more: nobody writes them. Those of a primary key follow with the key.
 pub(super) fn free_old(cx: &Context<'_>) -> Vec<Work> {
     let mut out = Vec::new();
-    for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
+    let required = cx.changes.iter().filter(|change| change.frozen.not_null);
+    for change in required.filter(|change| !primary_key::has(cx, change.from)) {
         out.push(Work::Sql(format!(
             "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
             cx.table.sql(),
             quote(change.from)
         )));
+        let name = take_null_name(cx, change.from, change.to);
+        out.extend(name.map(Work::Sql));
     }
     for check in cx.old_checks() {
         let mut restore = vec![
@@ -166,7 +193,7 @@ pub(super) fn free_old(cx: &Context<'_>) -> Vec<Work> {
 pub(super) fn of_old(cx: &Context<'_>, step: Step) -> Required {
     let mut required = Requirements::new();
     for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
-        required.not_null(cx, change.from);
+        required.not_null(cx, change.from, change.to);
     }
     for saved in cx.saved_checks {
         if cx.table.check(&saved.name).is_none() {
@@ -188,6 +215,7 @@ pub(super) fn drop_of_new(cx: &Context<'_>) -> Vec<String> {
             cx.table.sql(),
             quote(change.to)
         ));
+        out.extend(take_null_name(cx, change.to, change.from));
     }
     let saved = cx
         .saved_checks
@@ -222,6 +250,18 @@ pub(super) fn free_new(cx: &Context<'_>) -> Vec<String> {
     out
 }
 
+/// NOT NULL for a column of an empty table, whose old one is gone.
+pub(super) fn not_null(cx: &Context<'_>, change: &Active) -> String {
+    let (table, column) = (cx.table.sql(), quote(change.to));
+    match null_name(cx, change.from) {
+        Some(name) => format!(
+            "ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}",
+            quote(name)
+        ),
+        None => format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
+    }
+}
+
 /// The CHECK constraints of an empty table: what goes, and what comes.
 pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<String>, Vec<String>) {
     let (mut gone, mut come) = (Vec::new(), Vec::new());
@@ -243,19 +283,22 @@ pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<String>, Vec<String>) {
     (gone, come)
 }
 
-/// The names of the copies become those of the constraints that are gone.
+/// The names of the copies become those of the constraints that are gone, or in a plan will be by then.
 pub(super) fn take_names(cx: &Context<'_>) -> Vec<String> {
-    let saved = cx
-        .saved_checks
-        .iter()
-        .filter(|saved| !saved.copy.is_empty());
-    let rename = |saved: &SavedCheck| {
-        format!(
-            "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
-            cx.table.sql(),
-            quote(&saved.copy),
-            quote(&saved.name)
-        )
-    };
-    saved.map(rename).collect()
+    let saved = cx.saved_checks.iter();
+    let saved = saved.filter(|saved| !saved.copy.is_empty());
+    let saved = saved.map(|saved| (saved.copy.clone(), saved.name.as_str()));
+    let pending = cx.old_checks().filter(|check| !cx.is_left(&check.name));
+    let pending = pending.map(|check| (copy_name(cx, &check.name), check.name.as_str()));
+    saved
+        .chain(pending)
+        .map(|(copy, name)| {
+            format!(
+                "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
+                cx.table.sql(),
+                quote(&copy),
+                quote(name)
+            )
+        })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! The steps in which PostgreSQL differs from others.
 
 use super::{extras, indexes, quote, requirements, statistics, Postgres};
+use crate::backend::postgres::{foreign_keys, identity, primary_key};
 use crate::backend::rules::Rules;
 use crate::error::Error;
 use crate::phase::{Phase, Step};
@@ -10,7 +11,7 @@ use crate::plan::{Action, Active, Context, Work};
 pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
     let step = Step::Retire;
     if cx.stage.phase == Phase::Retired {
-        return Ok(indexes::drop_old_unique(cx, step));
+        return Ok(settle_keys(cx, step));
     }
     let (table, mut actions, mut work) = (cx.table.sql(), cx.late_copies(step), cx.intact(false)?);
     let mut identity = Vec::new();
@@ -26,10 +27,9 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
             &rules.copy_name(&index.name, false),
             false,
         )));
-        let attached = cx
-            .table
-            .index(&name)
-            .is_some_and(|found| found.constraint.is_some());
+        // the primary key follows when old's is not needed any more
+        let found = cx.table.index(&name);
+        let attached = index.primary || found.is_some_and(|found| found.constraint.is_some());
         if let (Some(constraint), false) = (&index.constraint, attached) {
             work.push(indexes::attach(cx.table, &name, constraint));
         }
@@ -43,6 +43,8 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
         actions.extend(targets);
         actions.push(cx.analyze(step));
     }
+    actions.extend(foreign_keys::outbound(cx, step));
+    actions.extend(foreign_keys::inbound(cx, step));
     let (before, required) = requirements::of_new(cx, step);
     actions.extend(before);
     work.extend(required);
@@ -58,14 +60,28 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
                 "ALTER TABLE {table} ALTER COLUMN {old} DROP DEFAULT"
             )));
         }
+        work.extend(identity::to_new(cx, change));
     }
+    let (replaced, others) = foreign_keys::outbound_replaced(cx);
+    work.extend(replaced);
     work.extend(requirements::free_old(cx));
     work.extend(sql(rules.mirror_retired(cx)?));
     actions.push(cx.late_statements(step));
-    actions.push(cx.publish(step, Phase::Retired, work));
+    let mut publish = cx.publish(step, Phase::Retired, work);
+    publish.others = others;
+    publish.others.extend(identity::locked(cx));
+    actions.push(publish);
     actions.push(cx.barrier(step, Phase::Retired)?);
-    actions.extend(indexes::drop_old_unique(cx, step));
+    actions.extend(settle_keys(cx, step));
     Ok(actions)
+}
+
+// What depends on old's unique indexes, and these: behind the barrier, when no code writes old any more.
+fn settle_keys(cx: &Context<'_>, step: Step) -> Vec<Action> {
+    let mut actions = foreign_keys::inbound_replaced(cx, step);
+    actions.extend(primary_key::replaced(cx, step));
+    actions.extend(indexes::drop_old_unique(cx, step));
+    actions
 }
 
 pub(super) fn contract(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
@@ -75,8 +91,12 @@ pub(super) fn contract(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>
         let name = rules.copy_name(&index.name, true);
         actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
     }
-    actions.extend(indexes::drop_old_unique(cx, step));
+    actions.extend(foreign_keys::outbound(cx, step));
+    actions.extend(foreign_keys::inbound(cx, step));
+    actions.extend(settle_keys(cx, step));
     let mut work = cx.intact(true)?;
+    let (replaced, others) = foreign_keys::outbound_replaced(cx);
+    work.extend(replaced);
     work.extend(sql(rules.drop_mirror(cx)));
     work.extend(sql(extras::late(cx)?));
     let (drops, renames) = indexes::take_names(cx);
@@ -93,6 +113,7 @@ pub(super) fn contract(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>
     work.push(Work::ForgetSaved);
     let mut publish = cx.publish_stage(step, cx.contracted(), false, work);
     publish.name = "drop the old columns and publish".to_owned();
+    publish.others = others;
     actions.push(publish);
     actions.push(cx.barrier(step, Phase::Contracted)?);
     Ok(actions)
@@ -102,6 +123,12 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
     let step = Step::Rollback;
     let table = cx.table.sql();
     let (mut actions, mut work) = requirements::of_old(cx, step);
+    let (replaced, others) = foreign_keys::restored_replaced(cx);
+    work.extend(replaced);
+    work.extend(primary_key::restored_replaced(cx));
+    for change in cx.changes {
+        work.extend(identity::restored(cx, change));
+    }
     let mut drops = Vec::new();
     for saved in cx.saved {
         if let Some(constraint) = &saved.constraint {
@@ -138,6 +165,8 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
     work.extend(cx.refuse_one_sided()?);
     let mut publish = cx.publish_stage(step, cx.at(Phase::Switched), false, work);
     publish.name = "complete the old columns".to_owned();
+    publish.others = others;
+    publish.others.extend(identity::locked(cx));
     actions.push(publish);
     Ok(actions)
 }
@@ -157,7 +186,8 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
         ..*cx
     };
     let table = cx.table.sql();
-    let mut work = vec![Work::Freeze];
+    let (mut work, keys) = foreign_keys::on_empty(cx);
+    work.insert(0, Work::Freeze);
     let mut build = Vec::new();
     for index in cx.old_indexes() {
         work.push(indexes::drop(cx.table, index));
@@ -171,8 +201,10 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
             &index.name,
             false,
         )));
-        if let Some(constraint) = &index.constraint {
-            build.push(indexes::attach(cx.table, &index.name, constraint));
+        match &index.constraint {
+            Some(_) if index.primary => build.push(primary_key::add(cx, index, &index.name)),
+            Some(constraint) => build.push(indexes::attach(cx.table, &index.name, constraint)),
+            None => {}
         }
         build.extend(sql(indexes::extras(cx, index)));
     }
@@ -181,6 +213,8 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
     let (gone, statistics) = statistics::on_empty(cx);
     work.extend(sql(gone));
     for change in cx.changes {
+        let (before, after) = identity::on_empty(cx, change);
+        work.extend(before);
         let old = Work::Sql(rules.drop_column(cx.table, change.from));
         let same = change.from == change.to;
         if same {
@@ -197,13 +231,13 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
             )));
         }
         if change.frozen.not_null {
-            work.push(Work::Sql(format!(
-                "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
-            )));
+            work.push(Work::Sql(requirements::not_null(cx, change)));
         }
+        work.extend(after);
     }
     work.extend(sql(checks));
     work.extend(build);
+    work.extend(keys);
     work.extend(sql(statistics));
     Ok(work)
 }

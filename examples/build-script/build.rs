@@ -1,0 +1,11 @@
+//! What is checked with every build. `EXPAND_CONTRACT_ACCEPT=1 cargo build` accepts what the snapshot says is new.
+
+use expand_contract::build::{Build, Database, Lints, Models, Snapshot};
+
+fn main() -> std::process::ExitCode {
+    Build::new()
+        .models(Models::new().tree("src/main.rs"))
+        .snapshot(Snapshot::new("columns.snapshot"))
+        .migrations(Lints::new("migrations", Database::Sqlite))
+        .run()
+}

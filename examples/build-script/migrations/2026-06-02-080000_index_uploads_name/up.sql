@@ -1,0 +1,1 @@
+CREATE INDEX uploads_name ON uploads (name);

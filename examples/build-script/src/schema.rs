@@ -1,0 +1,7 @@
+diesel::table! {
+    uploads (id) {
+        id -> Integer,
+        name -> Text,
+        sha256 -> Binary,
+    }
+}

@@ -1,0 +1,23 @@
+//! SQL that no database would take, in one dialect.
+use expand_contract::prelude::*;
+
+diesel::table! {
+    versions (id) {
+        id -> Integer,
+        num -> Integer,
+        total -> Integer,
+    }
+}
+
+#[derive(Migrate)]
+#[diesel(table_name = versions)]
+struct Version {
+    id: i32,
+    num: i32,
+    #[migrate(rename_from = "checksum", carry("num_check"(postgres = "total > '0")))]
+    total: i32,
+}
+
+fn main() {
+    let _ = Version::migration();
+}
