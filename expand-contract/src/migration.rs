@@ -352,17 +352,17 @@ impl<M: Migrate, S> Migration<M, S> {
             }
             let pass = runner.checked_position()?.stage.pass;
             for next in Step::ALL.into_iter().take_while(|next| *next <= step) {
-                // the first pass's contract ends in the second pass, which nobody asked for yet
-                let position = runner.checked_position()?;
-                let done = next < step
-                    && match next {
-                        Step::Backfill => position.backfilled(),
-                        Step::Verify => position.verified(),
-                        _ => false,
-                    };
-                if position.stage.pass == pass && !done {
-                    runner.step(next)?;
-                }
+                runner.step_if(next, |position| {
+                    // on the way to a later step once is enough
+                    let done = next < step
+                        && match next {
+                            Step::Backfill => position.backfilled(),
+                            Step::Verify => position.verified(),
+                            _ => false,
+                        };
+                    // the first pass's contract ends in the second pass, which nobody asked for yet
+                    position.stage.pass == pass && !done
+                })?;
             }
             Ok(())
         })?;

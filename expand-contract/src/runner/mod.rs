@@ -208,14 +208,23 @@ impl<'r> Runner<'r> {
 
     /// One step, from wherever the migration stands; the stage afterwards.
     pub(crate) fn step(&mut self, step: Step) -> Result<Stage, Error> {
+        self.step_if(step, |_| true)
+    }
+
+    /// The same, if it is wanted from there.
+    pub(crate) fn step_if(
+        &mut self,
+        step: Step,
+        wanted: impl Fn(&Position) -> bool,
+    ) -> Result<Stage, Error> {
         let position = self.checked_position()?;
-        if !position.unfinished(step) {
+        if !position.unfinished(step) || !wanted(&position) {
             return Ok(position.stage);
         }
         self.leased(step.as_str(), |runner, lease| {
             // again, now that nobody else moves it
             let position = runner.checked_position()?;
-            if !position.unfinished(step) {
+            if !position.unfinished(step) || !wanted(&position) {
                 return Ok(position.stage);
             }
             runner.in_order(&position, step)?;
