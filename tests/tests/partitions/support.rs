@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::common::*;
 use diesel::PgConnection;
-use expand_contract::definition::{Carry, ChangeDef, Conversion, Part, SqlExpr};
+use expand_contract::definition::{Carry, ChangeDef, Conversion, Part, SqlExpr, Strategy};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::{Error, MigrateOn, Moment};
 use tests::catalogue::of_table;
@@ -46,6 +46,16 @@ migration!(
     events::table,
     "events-amount",
     [rename("total", "amount")]
+);
+migration!(
+    InPlace,
+    events::table,
+    "events-in-place",
+    [ChangeDef {
+        strategy: Strategy::InPlace,
+        via: Some("marker"),
+        ..rename("total", "amount")
+    }]
 );
 migration!(Wide, events::table, "events-wide", [WIDENED]);
 migration!(
