@@ -74,6 +74,7 @@ fn fm32_a_partition_that_is_detached_is_told_of() {
     let wanted = wanted("integer", &format!("{leave}; {RENAMED}"));
     for (step, action) in [
         (Step::Backfill, "create index"),
+        (Step::Backfill, "create index events_1_"),
         (Step::Backfill, "attach index"),
         (Step::Contract, "drop the old columns"),
     ] {

@@ -236,8 +236,14 @@ impl Builder for Server {
         let rows = s
             .rows(&sql, &[Some(built.under.clone())])
             .during("looking for the index")?;
-        let found = one(rows).ok_or_else(|| Error::Unexpected {
-            what: format!("the build of index {}, which is not there", built.name),
+        let found = one(rows).ok_or_else(|| match &table.partitions {
+            // its partition is none of the table's any more
+            Some(_) => Error::PartitionsChanged {
+                table: table.name.to_string(),
+            },
+            None => Error::Unexpected {
+                what: format!("the build of index {}, which is not there", built.name),
+            },
         })?;
         Ok(format!(
             "ALTER INDEX {found} RENAME TO {}",
