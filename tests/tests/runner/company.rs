@@ -35,11 +35,12 @@ where
                 while !done.load(Ordering::Relaxed) {
                     n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     let (id, other) = (n % 200 + 1, n / 7 % 200 + 1);
-                    // in any key order, two rows at a time; a deadlock would end one of these
+                    // in any key order, two rows at a time; a deadlock would end one of these. As many keys as a walk in
+                    // batches of seven gets through while others insert.
                     let sql = format!(
                         "UPDATE users SET email = 'w{writer}-{n}', mail = 'w{writer}-{n}' WHERE id = {id}; \
                          DELETE FROM users WHERE id = 200 + {other} % 20; \
-                         INSERT INTO users (id, email, mail) VALUES ({n} % 1000000 + 1000 + {writer} * 10000000, 'i{writer}-{n}', 'i{writer}-{n}') \
+                         INSERT INTO users (id, email, mail) VALUES ({n} % 500 + 1000 + {writer} * 1000, 'i{writer}-{n}', 'i{writer}-{n}') \
                          ON CONFLICT DO NOTHING"
                     );
                     conn.batch_execute(&sql).unwrap();
