@@ -3,6 +3,7 @@
 pub(crate) mod expr;
 mod index;
 mod keys;
+mod partitions;
 mod tokens;
 
 use crate::definition::{Dialect, TableName};
@@ -11,6 +12,8 @@ pub(crate) use expr::Expr;
 pub(crate) use index::{Index, IndexKey};
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use keys::{End, ForeignKey, Sequence, Source};
+#[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
+pub(crate) use partitions::{Part, Partition};
 
 /// A table.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub(crate) struct Table {
     /// Out of the table and into it; none where they are not read.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) foreign_keys: Vec<ForeignKey>,
+    /// Of a partitioned table.
+    pub(crate) partitions: Option<Vec<Partition>>,
     /// About how many rows there are; none if the database does not know.
     pub(crate) estimate: Option<u64>,
     /// SQLite: the table's text in the schema table.

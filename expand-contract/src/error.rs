@@ -429,6 +429,16 @@ pub enum Error {
         /// The triggers.
         triggers: Vec<String>,
     },
+    /// A partition was added, detached or dropped between the plan of the step and one of its actions. That action has changed
+    /// nothing.
+    #[error(
+        "the partitions of {table} changed while the step was under way: run it again, it goes on from here with the partitions \
+         that there are now"
+    )]
+    PartitionsChanged {
+        /// The table.
+        table: String,
+    },
     /// The run was ended on purpose, or gave up waiting.
     #[error(transparent)]
     Interrupted(#[from] Interruption),

@@ -161,6 +161,16 @@ pub(crate) trait Driver: Sync {
     fn is_building(&self, _s: &mut dyn Session, _table: &Table) -> Result<bool, Error> {
         Ok(false)
     }
+    /// Refuses if the table's partitions are not these any more. `all`: nor may there be others.
+    fn same_partitions(
+        &self,
+        _s: &mut dyn Session,
+        _table: &Table,
+        _ids: &[String],
+        _all: bool,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
     /// How long a transaction waits for a lock before the server looks for a deadlock and may end it; none where
     /// transactions do not lock rows.
     fn deadlock_timeout(&self, _s: &mut dyn Session) -> Result<Option<Duration>, Error> {

@@ -1,6 +1,6 @@
 //! Indexes, and the constraints that are made of them.
 
-use super::{Expr, Extra};
+use super::{Expr, Extra, Part};
 use crate::definition::Dialect;
 
 /// An index.
@@ -42,6 +42,9 @@ pub(crate) struct Index {
     /// It is the table's replica identity.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) replica_identity: bool,
+    /// Of a partitioned table: what it consists of.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) parts: Vec<Part>,
     /// Why it cannot be copied, if so.
     pub(crate) problem: Option<String>,
 }

@@ -41,8 +41,11 @@ impl Context<'_> {
     }
 
     fn backfill(&self) -> Result<Vec<Action>, Error> {
-        let mut actions = vec![self.copy_rows(Step::Backfill, false)?];
-        actions.extend(self.plain_copies(Step::Backfill));
+        let mut actions = self.parent_copies(Step::Backfill);
+        let first: Vec<String> = actions.iter().map(|action| action.name.clone()).collect();
+        actions.push(self.copy_rows(Step::Backfill, false)?);
+        let copies = self.plain_copies(Step::Backfill).into_iter();
+        actions.extend(copies.filter(|action| !first.contains(&action.name)));
         actions.extend(self.copy_statistics(Step::Backfill));
         actions.push(self.analyze(Step::Backfill));
         actions.extend(self.rules.keys_of_new(self, Step::Backfill));

@@ -10,7 +10,20 @@ impl Context<'_> {
     /// Plain copies of all indexes with an old column that have none yet.
     pub(crate) fn plain_copies(&self, step: Step) -> Vec<Action> {
         self.carried_indexes()
-            .filter_map(|index| self.plain_copy(step, index))
+            .flat_map(|index| self.plain_copy(step, index))
+            .collect()
+    }
+
+    /// The part of them that comes before the rows are copied: a partition that is added meanwhile gets its index from the
+    /// partitioned table's.
+    pub(crate) fn parent_copies(&self, step: Step) -> Vec<Action> {
+        let partitioned = self.table.partitions.is_some();
+        self.carried_indexes()
+            .filter(|_| partitioned)
+            .filter_map(|index| {
+                let (name, copy) = self.plain(index);
+                self.rules.parent_index(self, step, &copy, &name)
+            })
             .collect()
     }
 
@@ -20,7 +33,7 @@ impl Context<'_> {
         let mut out: Vec<Action> = self
             .carried_indexes()
             .filter(|index| !index.unique)
-            .filter_map(|index| self.plain_copy(step, index))
+            .flat_map(|index| self.plain_copy(step, index))
             .collect();
         let statistics = self.copy_statistics(step);
         if !out.is_empty() || statistics.is_some() {
@@ -30,11 +43,21 @@ impl Context<'_> {
         out
     }
 
-    fn plain_copy(&self, step: Step, index: &Index) -> Option<Action> {
-        let name = self.rules.copy_name(&index.name, false);
+    fn plain(&self, index: &Index) -> (String, Index) {
         let mut copy = self.index_on_new(index);
         copy.unique = false;
-        self.create_index(step, &copy, &name)
+        (self.rules.copy_name(&index.name, false), copy)
+    }
+
+    fn plain_copy(&self, step: Step, index: &Index) -> Vec<Action> {
+        let (name, copy) = self.plain(index);
+        if self.table.partitions.is_none() {
+            return self.create_index(step, &copy, &name).into_iter().collect();
+        }
+        let parent = self.rules.parent_index(self, step, &copy, &name);
+        let mut out: Vec<Action> = parent.into_iter().collect();
+        out.extend(self.rules.part_indexes(self, step, (index, &copy), &name));
+        out
     }
 
     /// The action that creates an index unless it is there.

@@ -112,6 +112,7 @@ pub(crate) struct Rates {
 pub(crate) fn annotate(actions: &mut [Action], dialect: Dialect, size: Size, rates: Rates) {
     for action in actions {
         action.effect = effect(action, dialect);
+        let size = action.part.unwrap_or(size);
         if action.effect > Effect::Samples {
             action.rows = size.rows;
             action.bytes = size.bytes;
@@ -197,6 +198,8 @@ fn statement(sql: &str, dialect: Dialect) -> Effect {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let has = |part: &[&str]| words.windows(part.len()).any(|window| window == part);
     match words.as_slice() {
+        // of a partitioned table, which has no rows of its own
+        ["CREATE", "INDEX", ..] if has(&["ON", "ONLY"]) => Effect::Catalogue,
         ["CREATE", "INDEX", ..] | ["CREATE", "UNIQUE", "INDEX", ..] | ["REINDEX", ..] => {
             Effect::BuildsIndex
         }

@@ -44,6 +44,8 @@ pub struct Action {
     pub(crate) work: Vec<Work>,
     /// What its statements lock besides.
     pub(crate) others: Vec<Other>,
+    /// How large the partition is, where it is about one only.
+    pub(crate) part: Option<cost::Size>,
 }
 
 /// A table other than the migration's, or a sequence.
@@ -108,6 +110,9 @@ pub(crate) enum Work {
     MustBeEmpty,
     /// Refuse a table on which one of these triggers is missing or switched off.
     Intact(Vec<String>),
+    /// Refuse a table whose partitions are not these any more. `all`: nor may there be others.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    Partitions { ids: Vec<String>, all: bool },
     /// In place: the gate asks for evidence that was gathered for the whole quiet period.
     Watched,
     /// In place: why no evidence tells who knows only the column of this side. The gate asks for the operator's word.
@@ -449,6 +454,7 @@ impl Action {
                 | Work::ForgetSaved
                 | Work::Freeze
                 | Work::MustBeEmpty
+                | Work::Partitions { .. }
                 | Work::EmptyQueue => {}
             }
         }
@@ -464,6 +470,7 @@ impl Action {
             kind,
             work,
             others: Vec::new(),
+            part: None,
         }
     }
 }

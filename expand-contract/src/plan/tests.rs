@@ -72,6 +72,7 @@ fn table(dialect: Dialect) -> Table {
         extras: Vec::new(),
         clustered: false,
         replica_identity: unique,
+        parts: vec![],
         problem: None,
     };
     let postgres = dialect == Dialect::Postgres;
@@ -110,6 +111,7 @@ fn table(dialect: Dialect) -> Table {
         foreign_keys: Vec::new(),
         checks: postgres.then_some(check).into_iter().collect(),
         statistics: postgres.then_some(statistics).into_iter().collect(),
+        partitions: None,
         estimate: None,
         create_sql: "CREATE TABLE t (id, email text NOT NULL DEFAULT 'x')".to_owned(),
     }

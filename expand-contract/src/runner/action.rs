@@ -299,6 +299,7 @@ pub(super) fn work(
             }
             Ok(())
         }
+        Work::Partitions { ids, all } => driver.same_partitions(s, &facts.table, ids, *all),
         Work::Intact(triggers) => super::intact::check(s, driver, &facts.table, step, triggers),
         Work::Freeze => {
             ledger.forget_shadow_reads(s)?;

@@ -136,6 +136,13 @@ impl Runner<'_> {
         let Some((_, left)) = job.cx.copy(reverse)? else {
             return Ok(false);
         };
+        // what no walk has come to has NULL in its new column; whether other values are right is for `verify` to ask
+        let news = job.cx.changes.iter();
+        let news = news.map(|change| format!("{} IS NULL", job.cx.table.dialect.quote(change.to)));
+        let left = match reverse {
+            true => left,
+            false => format!("({}) AND {left}", news.collect::<Vec<_>>().join(" OR ")),
+        };
         let Some(blocks) = self.driver.blocks(self.s, job.cx.table)? else {
             return Ok(false);
         };

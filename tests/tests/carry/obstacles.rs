@@ -243,8 +243,9 @@ fn fm27_every_kind_is_named() {
 fn fm27_relations_that_are_no_ordinary_tables_are_named() {
     for (sql, kind) in [
         (
-            "CREATE TABLE users (id integer, email text, note text, PRIMARY KEY (id, email)) PARTITION BY LIST (email)",
-            "a partitioned table",
+            "CREATE TABLE all_users (id integer PRIMARY KEY, email text, note text) PARTITION BY RANGE (id); \
+             CREATE TABLE users PARTITION OF all_users DEFAULT PARTITION BY LIST (id)",
+            "a partition that is partitioned itself",
         ),
         (
             "CREATE TABLE all_users (id integer PRIMARY KEY, email text, note text) PARTITION BY RANGE (id); \

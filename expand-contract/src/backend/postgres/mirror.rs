@@ -376,7 +376,7 @@ pub(crate) fn names(cx: &Context<'_>) -> Result<Vec<String>, Error> {
     Ok(out)
 }
 
-/// Those that are not on the table, or do not fire for everybody's writes. A trigger's function cannot be gone while the
+/// Those that are not on the table and each of its partitions, or do not fire for everybody's writes. A trigger's function cannot be gone while the
 /// trigger is there.
 pub(super) fn missing(
     s: &mut dyn Session,
@@ -385,7 +385,10 @@ pub(super) fn missing(
 ) -> Result<Vec<String>, Error> {
     let sql = format!(
         "SELECT t.tgname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
-         WHERE t.tgrelid = ({BIND}::text)::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+         WHERE t.tgrelid = ({BIND}::text)::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') \
+         AND NOT EXISTS (SELECT FROM {family} f WHERE f.id <> t.tgrelid AND NOT EXISTS (SELECT FROM pg_trigger c \
+           WHERE c.tgrelid = f.id AND c.tgname = t.tgname AND c.tgenabled IN ('O', 'A')))",
+        family = super::lock::family(table)
     );
     let rows = s
         .rows(&sql, &[Some(table.id.clone())])

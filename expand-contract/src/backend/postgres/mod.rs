@@ -71,7 +71,9 @@ impl Driver for Server {
     }
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
-        catalogue::obstacles(s, cx)
+        let mut out = catalogue::obstacles(s, cx)?;
+        out.extend(catalogue::partitions::obstacles(s, cx)?);
+        Ok(out)
     }
 
     fn key_obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
@@ -85,7 +87,12 @@ impl Driver for Server {
         columns: &[(&str, &str)],
         _renames: &[String],
     ) -> Result<Vec<Obstacle>, Error> {
-        in_place::obstacles(s, table, columns)
+        let mut out = in_place::obstacles(s, table, columns)?;
+        if let (Some(_), Some((column, _))) = (&table.partitions, columns.first()) {
+            let kind = "rename in place on a partitioned table";
+            out.push(Obstacle::new(column, kind, &table.name.name));
+        }
+        Ok(out)
     }
 
     fn notices(
@@ -179,15 +186,14 @@ impl Driver for Server {
         let sql = format!(
             "SELECT 'x' FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' \
-             AND l.pid <> pg_backend_pid() AND l.relation = ({BIND}::text)::oid \
+             AND l.pid <> pg_backend_pid() AND l.relation IN (SELECT id FROM {} q) \
              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND a.usesysid IS NOT NULL \
              AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum v WHERE v.pid = a.pid) \
-             AND NOT EXISTS (SELECT FROM pg_stat_progress_analyze v WHERE v.pid = a.pid)"
+             AND NOT EXISTS (SELECT FROM pg_stat_progress_analyze v WHERE v.pid = a.pid)",
+            lock::family(table)
         );
-        let rows = s
-            .rows(&sql, &[Some(table.id.clone())])
-            .during("looking for an index build")?;
+        let rows = s.rows(&sql, &[]).during("looking for an index build")?;
         Ok(!rows.is_empty())
     }
 
@@ -327,6 +333,16 @@ impl Driver for Server {
         triggers: &[String],
     ) -> Result<Vec<String>, Error> {
         mirror::missing(s, table, triggers)
+    }
+
+    fn same_partitions(
+        &self,
+        s: &mut dyn Session,
+        table: &Table,
+        ids: &[String],
+        all: bool,
+    ) -> Result<(), Error> {
+        catalogue::partitions::check(s, table, ids, all)
     }
 
     fn last_key(&self, table: &Table) -> String {

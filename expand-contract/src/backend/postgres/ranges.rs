@@ -147,7 +147,7 @@ pub(super) fn split(
         return Ok(segments);
     }
     let pieces = parts.div_ceil(segments.len());
-    let blocks = blocks(s, table)?.unwrap_or(0).max(1);
+    let blocks = all_blocks(s, table)?.max(1);
     let percent = (SAMPLED_BLOCKS as f64 * 100.0 / blocks as f64).min(100.0);
     let numbers = segments
         .iter()
@@ -195,6 +195,19 @@ fn bounds(
     );
     s.rows(&sql, &binds)
         .during("looking how the keys are spread")
+}
+
+// with the partitions'
+fn all_blocks(s: &mut dyn Session, table: &Table) -> Result<u64, Error> {
+    let sql = format!(
+        "SELECT (sum(pg_relation_size(id)) / current_setting('block_size')::bigint)::bigint::text FROM {} q",
+        super::lock::family(table)
+    );
+    let rows = s
+        .rows(&sql, &[])
+        .during("asking for the size of the table")?;
+    let blocks = rows.into_iter().flatten().flatten().next();
+    Ok(blocks.and_then(|blocks| blocks.parse().ok()).unwrap_or(0))
 }
 
 /// How many blocks the table has, if a range of them can be read by itself.

@@ -2,6 +2,7 @@
 
 mod extras;
 pub(super) mod indexes;
+mod partitions;
 mod requirements;
 mod statistics;
 mod steps;
@@ -121,11 +122,32 @@ impl Rules for Postgres {
                 }
             }
         }
+        out.extend(partitions::targets(cx, change));
         Ok(out)
     }
 
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String {
         indexes::create(table, index, name, live)
+    }
+
+    fn parent_index(
+        &self,
+        cx: &Context<'_>,
+        step: Step,
+        index: &Index,
+        name: &str,
+    ) -> Option<Action> {
+        partitions::parent(cx, step, index, name)
+    }
+
+    fn part_indexes(
+        &self,
+        cx: &Context<'_>,
+        step: Step,
+        indexes: (&Index, &Index),
+        name: &str,
+    ) -> Vec<Action> {
+        partitions::parts(cx, step, indexes, name)
     }
 
     fn takes_any_type(&self, key: &IndexKey) -> bool {

@@ -112,6 +112,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         checks,
         foreign_keys: Vec::new(),
         statistics: Vec::new(),
+        partitions: None,
         estimate: estimate(s, &name.name)?,
         create_sql,
     }))

@@ -114,6 +114,7 @@ pub(super) fn indexes(
             extras: Vec::new(),
             clustered: false,
             replica_identity: false,
+            parts: Vec::new(),
             problem: problem.map(str::to_owned),
         });
     }

@@ -65,6 +65,7 @@ fn kinds(action: &Action, from: Standing) -> BTreeSet<Ddl> {
             | Work::ForgetSaved
             | Work::Freeze
             | Work::MustBeEmpty
+            | Work::Partitions { .. }
             | Work::Intact(_)
             | Work::EmptyQueue
             | Work::Watched

@@ -81,6 +81,7 @@ pub(super) fn indexes(
             extras: extras(s, &index, table, comments)?,
             clustered: flag(&mut row, 17),
             replica_identity: flag(&mut row, 13),
+            parts: Vec::new(),
             problem: problem.map(str::to_owned),
         });
     }

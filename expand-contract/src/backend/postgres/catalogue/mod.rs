@@ -6,6 +6,7 @@ mod foreign_keys;
 mod indexes;
 mod key_obstacles;
 pub(super) mod obstacles;
+pub(super) mod partitions;
 mod privileges;
 mod sequences;
 
@@ -57,11 +58,13 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         name: word(&mut row, 2),
     };
     let (kind, partition, inherits) = (word(&mut row, 3), flag(&mut row, 4), flag(&mut row, 5));
+    let partitioned = kind == "p";
     let kind = match kind.as_str() {
         "r" if partition => Some("partition"),
         "r" if inherits => Some("table with inheritance"),
         "r" => None,
-        "p" => Some("partitioned table"),
+        "p" if partition => Some("partition that is partitioned itself"),
+        "p" => None,
         "f" => Some("foreign table"),
         "v" => Some("view"),
         "m" => Some("materialized view"),
@@ -71,11 +74,16 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         return Err(Error::Unsupported {
             what: format!("{name}, which is not an ordinary table on its own, but a {kind}"),
             instead:
-                "partitions, inheritance, views and foreign tables are left for a later release"
+                "migrate the partitioned table instead of a partition of it; inheritance, partitions in several levels, views and \
+                 foreign tables are left for a later release"
                     .to_owned(),
         });
     }
-    let estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
+    let mut estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
+    let mut partitions = match partitioned {
+        true => Some(partitions::partitions(s, &id, &name)?),
+        false => None,
+    };
     let (columns, numbers) = columns(s, &id, &name)?;
     let primary_key = primary_key(s, &id)?;
     let unique_key = match primary_key.is_empty() {
@@ -91,7 +99,12 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
             type_sql: column.type_sql.clone(),
         })
         .collect();
-    let indexes = indexes(s, &id, &name, &numbers)?;
+    let mut indexes = indexes(s, &id, &name, &numbers)?;
+    if let Some(partitions) = &mut partitions {
+        partitions::parts(s, &id, &mut indexes, partitions)?;
+        // its own number is as old as the last ANALYZE of all of it, which no autovacuum does
+        estimate = partitions::rows(partitions);
+    }
     let checks = checks(s, &id, &numbers)?;
     let statistics = statistics(s, &id, &numbers)?;
     let foreign_keys = foreign_keys::foreign_keys(s, &id)?;
@@ -106,6 +119,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
         checks,
         statistics,
         foreign_keys,
+        partitions,
         estimate,
         create_sql: String::new(),
     }))

@@ -172,7 +172,7 @@ fn dependents(
             ("pg_constraint", "f", _) => {}
             ("pg_constraint", "u" | "p" | "x", _) => {}
             // also where an expression or a condition names the column
-            ("pg_class", _, "i") => {
+            ("pg_class", _, "i" | "I") => {
                 let index = table.index(&named);
                 if let Some(problem) = index.and_then(|index| index.problem.as_deref()) {
                     add(problem, named);

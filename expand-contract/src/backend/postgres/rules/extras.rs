@@ -59,6 +59,7 @@ pub(super) fn late(cx: &Context<'_>) -> Result<Vec<String>, Error> {
                 out.push(extra.sql(&super::quote(change.to)));
             }
         }
+        out.extend(super::partitions::targets(cx, change));
     }
     Ok(out)
 }

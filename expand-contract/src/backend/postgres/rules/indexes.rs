@@ -14,8 +14,13 @@ pub(super) fn create(table: &Table, index: &Index, name: &str, live: bool) -> St
         if live { "CONCURRENTLY " } else { "" },
         quote(name),
         table.sql(),
-        index.given.clone().unwrap_or_else(|| tail(index)),
+        definition(index),
     )
+}
+
+/// What follows the table's name.
+pub(super) fn definition(index: &Index) -> String {
+    index.given.clone().unwrap_or_else(|| tail(index))
 }
 
 fn tail(index: &Index) -> String {
@@ -152,6 +157,7 @@ pub(super) fn take_names(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
         }
         let copy = cx.rules.copy_name(&index.name, index.unique);
         renames.push(rename(&index.name, &copy, index.constraint.is_some()));
+        renames.extend(super::partitions::take_names(cx, index));
         renames.extend(extras(cx, index).into_iter().map(Work::Sql));
     }
     for saved in cx.saved.iter().filter(|saved| !saved.copy.is_empty()) {

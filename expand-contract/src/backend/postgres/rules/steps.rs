@@ -1,6 +1,6 @@
 //! The steps in which PostgreSQL differs from others.
 
-use super::{extras, indexes, quote, requirements, statistics, Postgres};
+use super::{extras, indexes, partitions, quote, requirements, statistics, Postgres};
 use crate::backend::postgres::{foreign_keys, identity, primary_key};
 use crate::backend::rules::Rules;
 use crate::error::Error;
@@ -94,7 +94,8 @@ pub(super) fn contract(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>
     actions.extend(foreign_keys::outbound(cx, step));
     actions.extend(foreign_keys::inbound(cx, step));
     actions.extend(settle_keys(cx, step));
-    let mut work = cx.intact(true)?;
+    let mut work: Vec<Work> = partitions::unchanged(cx).into_iter().collect();
+    work.extend(cx.intact(true)?);
     let (replaced, others) = foreign_keys::outbound_replaced(cx);
     work.extend(replaced);
     work.extend(sql(rules.drop_mirror(cx)));
@@ -188,6 +189,7 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
     let table = cx.table.sql();
     let (mut work, keys) = foreign_keys::on_empty(cx);
     work.insert(0, Work::Freeze);
+    work.extend(partitions::unchanged(cx));
     let mut build = Vec::new();
     for index in cx.old_indexes() {
         work.push(indexes::drop(cx.table, index));
@@ -195,12 +197,12 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
             continue;
         }
         let on_new = cx.index_on_new(index);
-        build.push(Work::Sql(rules.create_index(
-            cx.table,
-            &on_new,
-            &index.name,
-            false,
-        )));
+        if cx.table.partitions.is_some() {
+            build.extend(partitions::on_empty(cx, index, &on_new));
+        } else {
+            let create = rules.create_index(cx.table, &on_new, &index.name, false);
+            build.push(Work::Sql(create));
+        }
         match &index.constraint {
             Some(_) if index.primary => build.push(primary_key::add(cx, index, &index.name)),
             Some(constraint) => build.push(indexes::attach(cx.table, &index.name, constraint)),

@@ -1,0 +1,12 @@
+//! Partitioned tables.
+#![allow(missing_docs, unreachable_pub)]
+
+#[macro_use]
+#[allow(unused_imports, unused_macros)]
+#[path = "../runner/common.rs"]
+mod common;
+mod changing;
+mod life;
+mod obstacles;
+mod support;
+mod writers;
