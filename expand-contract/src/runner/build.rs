@@ -181,13 +181,18 @@ impl Runner<'_> {
     fn alone(&mut self, lease: &Lease, action: &Action, sql: &str) -> Result<(), Error> {
         let builder = self.builder()?;
         let Some(connect) = self.options.connect.clone() else {
+            // before, so that nothing is done, and after: some things cannot be seen in time
+            let pooled = || Error::Pooled {
+                action: action.name.clone(),
+            };
             let before = builder.process(self.s)?;
+            if *self.process.get_or_insert(before) != before {
+                return Err(pooled());
+            }
             builder.alone(self.s, sql)?;
             return match builder.process(self.s)? == before {
                 true => Ok(()),
-                false => Err(Error::Pooled {
-                    action: action.name.clone(),
-                }),
+                false => Err(pooled()),
             };
         };
         let every = tick(self.options.lease);
