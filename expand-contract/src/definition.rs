@@ -96,6 +96,7 @@ impl SqlExpr {
     }
 
     /// Whether the expression is the column itself, or a cast of it to a type without a modifier, which would cut values.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) fn is_cast(&self, dialect: Dialect) -> bool {
         let Some(parts) = self.parts(dialect) else {
             return false;

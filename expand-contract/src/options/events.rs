@@ -11,7 +11,7 @@ pub enum Moment {
     After,
 }
 
-/// An action, as given to [`Options::on_action`].
+/// An action, as given to [`Options::on_action`](crate::Options::on_action).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActionEvent {
