@@ -31,6 +31,7 @@ macro_rules! on_every_database {
 mod backfill;
 mod busy;
 mod conversions;
+mod drop_column;
 mod names;
 mod plan;
 mod two_migrations;
