@@ -198,15 +198,7 @@ impl<M: Migrate, S> Migration<M, S> {
         C: RunnerConnection,
         M: MigrateOn<C>,
     {
-        let name = table_name::<M, C>()?;
-        let mut session = ConnectionSession::new(conn, Vec::new());
-        let def = M::cell().definition();
-        work(&mut Runner::new(
-            &mut session,
-            def,
-            name,
-            &mut self.options,
-        )?)
+        with_looker::<M, C, T>(conn, &mut self.options, work)
     }
 
     /// Reads the phase from the ledger and makes it the process's. Call it once at start-up. Writes nothing.

@@ -8,6 +8,7 @@ use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::error::{Error, While};
 use crate::ledger;
 use crate::migration::{snapshot_here, with_looker, Member, MigrateOn};
+use crate::options::Options;
 use crate::phase::Stage;
 use crate::state::{PhaseCell, Snapshot};
 
@@ -30,7 +31,7 @@ pub trait Pinned<C: RunnerConnection> {
 }
 
 fn stage_here<M: MigrateOn<C>, C: RunnerConnection>(conn: &mut C) -> Result<(Stage, bool), Error> {
-    with_looker::<M, C, _>(conn, |runner| {
+    with_looker::<M, C, _>(conn, &mut Options::default(), |runner| {
         let position = runner.position()?;
         Ok((position.stage, position.old_incomplete()))
     })

@@ -17,6 +17,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use crate::backend::RunnerConnection;
 use crate::error::Error;
 use crate::migration::{with_looker, MigrateOn};
+use crate::options::Options;
 use crate::phase::Phase;
 use crate::pinned::{scoped, Pinned};
 use crate::query::{watch, Change, Migrating};
@@ -357,7 +358,7 @@ where
     let route = Ch::definition().route();
     let old_is_arbiter = built_for.arbiter(route) == built_for.stage.ends(route).0;
     conn.transaction(|conn| {
-        with_looker::<Ch::Table, C, _>(conn, |runner| {
+        with_looker::<Ch::Table, C, _>(conn, &mut Options::default(), |runner| {
             let facts = runner.facts()?;
             let Some(change) = facts.changes.iter().find(|c| c.index == Ch::INDEX) else {
                 return Ok(0);

@@ -392,15 +392,7 @@ fn main() {
     if !figure::asked_for() {
         return;
     }
-    let durable = [
-        ("fsync", "on"),
-        ("full_page_writes", "on"),
-        ("synchronous_commit", "on"),
-        // no checkpoint in the turn of one of the sides
-        ("checkpoint_timeout", "1h"),
-        ("max_wal_size", "16GB"),
-    ];
-    let server = &PgServer::start(&durable);
+    let server = &PgServer::start(&PgServer::DURABLE);
     speed(server);
     growth(server);
 }

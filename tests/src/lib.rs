@@ -7,6 +7,7 @@
 //! * [`phases`]: the phases of a migration, without a runner.
 //! * [`proxy`]: a connection to a server that is cut at a COMMIT.
 //! * [`process`]: a test of this executable, run as a process of its own that may be killed.
+//! * [`stop`]: a run that is stopped between two actions.
 //! * [`wait`]: waiting for a condition, never for a length of time.
 //!
 //! A server that is missing makes a test fail, never skip.
@@ -19,4 +20,5 @@ pub mod process;
 pub mod proxy;
 pub mod refused;
 pub mod sqlite;
+pub mod stop;
 pub mod wait;

@@ -93,8 +93,11 @@ pub(crate) struct Standby {
 pub(crate) trait Driver: Sync {
     /// Refuses a server that is too old.
     fn version(&self, s: &mut dyn Session) -> Result<(), Error>;
-    /// The table, if it exists.
+    /// The table with all that is on it, if it exists.
     fn table(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
+    /// The table as far as statements go by it: its columns and its key. What is on them is left out (indexes, constraints,
+    /// the list of partitions), since applications ask for this too, and often.
+    fn columns(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error>;
     /// What depends on the old columns and cannot be carried, besides what the plan itself can tell.
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error>;
     /// What of the keys and sequences of the old columns cannot be carried.

@@ -89,7 +89,7 @@ pub(super) fn snapshot_of(
     let mut sql = None;
     let casts = dialect == Dialect::Postgres;
     if (casts || shadow) && position.stage.phase != Phase::Contracted {
-        match runner.facts() {
+        match runner.facts_for_statements() {
             Ok(facts) => {
                 sql = runner.shadow_sql(&facts)?;
                 for change in facts.changes.into_iter().filter(|_| casts) {
@@ -167,7 +167,7 @@ where
     C: RunnerConnection,
     M: MigrateOn<C>,
 {
-    with_looker::<M, C, _>(conn, |runner| {
+    with_looker::<M, C, _>(conn, &mut Options::default(), |runner| {
         let position = runner.position()?;
         position.check_sets(M::cell().definition())?;
         snapshot_of(M::cell(), runner, &position, false)
@@ -177,6 +177,7 @@ where
 /// `work` with a runner that only looks, on the connection as it is (inside a transaction too).
 pub(crate) fn with_looker<M, C, T>(
     conn: &mut C,
+    options: &mut Options,
     work: impl FnOnce(&mut Runner<'_>) -> Result<T, Error>,
 ) -> Result<T, Error>
 where
@@ -184,8 +185,7 @@ where
     M: MigrateOn<C>,
 {
     let mut session = ConnectionSession::<_, C>::new(conn, Vec::new());
-    let mut options = Options::default();
     let def = M::cell().definition();
     let name = table_name::<M, C>()?;
-    work(&mut Runner::new(&mut session, def, name, &mut options)?)
+    work(&mut Runner::new(&mut session, def, name, options)?)
 }

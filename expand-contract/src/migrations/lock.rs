@@ -165,7 +165,7 @@ fn lease(s: &mut dyn Session) -> Result<Lease, Error> {
         schema: None,
         name: APPLIED.to_owned(),
     };
-    let table = driver.table(s, &name)?;
+    let table = driver.columns(s, &name)?;
     let table = table.ok_or_else(|| Error::TableNotFound {
         table: name.to_string(),
     })?;

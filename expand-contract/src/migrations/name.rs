@@ -7,16 +7,6 @@ use diesel::migration::{MigrationName, MigrationVersion};
 use super::TimelineError;
 use crate::phase::{Pass, Step};
 
-/// The steps of a migration, in order.
-const STEPS: [Step; 6] = [
-    Step::Expand,
-    Step::Backfill,
-    Step::Verify,
-    Step::Switch,
-    Step::Retire,
-    Step::Contract,
-];
-
 /// One step in one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -32,7 +22,8 @@ pub(super) fn places(two_passes: bool) -> impl Iterator<Item = Place> {
     };
     let of = |pass: &Pass| {
         let pass = *pass;
-        STEPS.into_iter().map(move |step| Place { pass, step })
+        let chain = Step::ALL.into_iter().filter(|step| *step != Step::Rollback);
+        chain.map(move |step| Place { pass, step })
     };
     passes.iter().flat_map(of)
 }
@@ -68,12 +59,8 @@ impl StepName {
         if !at.starts_with(|c: char| c.is_ascii_digit()) || !at.chars().all(allowed) {
             return Err(refused());
         }
-        let in_pass = STEPS.iter().position(|step| *step == place.step);
-        let number = in_pass.ok_or_else(refused)?
-            + match place.pass {
-                Pass::First => 1,
-                Pass::Second => 1 + STEPS.len(),
-            };
+        let before = places(true).position(|other| other == place);
+        let number = before.ok_or_else(refused)? + 1;
         let prefix = format!("{at}s{number:02}{}", place.step);
         let version = prefix.replace('-', "");
         if version.len() > LONGEST {

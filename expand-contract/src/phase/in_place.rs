@@ -108,21 +108,32 @@ impl Way {
     }
 
     /// The first line of the step; none where it has nothing to do.
-    pub(crate) fn first(self, step: Step) -> Option<&'static Move> {
-        self.moves().iter().find(|line| line.step == step)
+    pub(crate) const fn first(self, step: Step) -> Option<&'static Move> {
+        let (moves, mut at) = (self.moves(), 0);
+        while at < moves.len() {
+            if moves[at].step as u8 == step as u8 {
+                return Some(&moves[at]);
+            }
+            at += 1;
+        }
+        None
     }
 
-    /// The phase in which the step may start.
-    pub(crate) fn starts_in(self, step: Step) -> Option<Phase> {
-        let first = self.first(step).filter(|_| step != Step::Rollback);
-        first.map(|line| line.from.phase())
+    /// The phase in which the step may start; none for a rollback, which starts from several.
+    pub(crate) const fn starts_in(self, step: Step) -> Option<Phase> {
+        match (step, self.first(step)) {
+            (Step::Rollback, _) | (_, None) => None,
+            (_, Some(first)) => Some(first.from.phase()),
+        }
     }
 
-    /// The phase that the step publishes.
-    pub(crate) fn publishes(self, step: Step) -> Option<Phase> {
-        let first = self.first(step).filter(|_| step != Step::Rollback);
-        let publishing = first.filter(|line| line.publishes());
-        publishing.map(|line| line.to.phase())
+    /// The phase that the step publishes; none for a rollback, and where it leaves the phase alone.
+    pub(crate) const fn publishes(self, step: Step) -> Option<Phase> {
+        match (step, self.first(step)) {
+            (Step::Rollback, _) | (_, None) => None,
+            (_, Some(first)) if first.publishes() => Some(first.to.phase()),
+            _ => None,
+        }
     }
 
     /// Whether the step has anything left to do in a pass that stands in `phase`: its move is still ahead, or has DDL behind

@@ -222,19 +222,12 @@ impl Step {
 
     /// The phase in which the step may start; `None` for [`Step::Rollback`], which starts from several.
     pub const fn starts_in(self) -> Option<Phase> {
-        match (self, rules::first(self)) {
-            (Step::Rollback, _) | (_, None) => None,
-            (_, Some(first)) => Some(first.from.phase()),
-        }
+        rules::Way::Copy.starts_in(self)
     }
 
     /// The phase that the step publishes; `None` where it leaves the phase alone (or depends on where it starts).
     pub const fn publishes(self) -> Option<Phase> {
-        match (self, rules::first(self)) {
-            (Step::Rollback, _) | (_, None) => None,
-            (_, Some(first)) if first.publishes() => Some(first.to.phase()),
-            _ => None,
-        }
+        rules::Way::Copy.publishes(self)
     }
 
     /// Where a rollback from `phase` leads; `None` where there is nothing to go back to.

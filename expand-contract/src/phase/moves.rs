@@ -240,18 +240,6 @@ pub const MOVES: &[Move] = &[
     },
 ];
 
-/// The first line of the step.
-pub(crate) const fn first(step: Step) -> Option<&'static Move> {
-    let mut at = 0;
-    while at < MOVES.len() {
-        if MOVES[at].step as u8 == step as u8 {
-            return Some(&MOVES[at]);
-        }
-        at += 1;
-    }
-    None
-}
-
 /// The rollback that starts there.
 pub(crate) const fn rollback_from(standing: Standing) -> Option<&'static Move> {
     let mut at = 0;

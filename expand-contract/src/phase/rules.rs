@@ -8,7 +8,7 @@
 
 pub use super::ddl::Ddl;
 pub use super::in_place::{Way, MARKED, UNMARKED};
-pub(crate) use super::moves::{first, rollback_from};
+pub(crate) use super::moves::rollback_from;
 pub use super::moves::{Condition, Converter, Move, Scoped, MOVES};
 pub use super::standing::Standing;
 use super::{Phase, Side};

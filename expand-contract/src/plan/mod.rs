@@ -246,6 +246,15 @@ impl Context<'_> {
         }
     }
 
+    /// The changes with the columns in which they end, whatever is between.
+    pub(crate) fn last_names(&self) -> Vec<Active> {
+        let last = |change: &Active| Active {
+            to: change.def.new,
+            ..change.clone()
+        };
+        self.changes.iter().map(last).collect()
+    }
+
     pub(crate) fn at(&self, phase: Phase) -> Stage {
         Stage {
             pass: self.stage.pass,

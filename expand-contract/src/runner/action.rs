@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::triggers::Written;
 use super::{strangers, Facts, Runner};
-use crate::backend::session::{transaction, Session};
+use crate::backend::driver::Driver;
+use crate::backend::session::Session;
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::gate::Gate;
@@ -91,34 +92,9 @@ impl Runner<'_> {
     pub(crate) fn in_transaction<T>(
         &mut self,
         lease: &Lease,
-        mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
+        work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut attempt = 0;
-        loop {
-            match self.once(lease, &mut work) {
-                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
-                    attempt += 1;
-                    std::thread::sleep(backoff(attempt));
-                }
-                result => return result,
-            }
-        }
-    }
-
-    fn once<T>(
-        &mut self,
-        lease: &Lease,
-        work: &mut impl FnMut(&mut dyn Session) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (driver, silent) = (self.driver, self.silent);
-        transaction(self.s, |s| {
-            driver.settle(s)?;
-            if silent {
-                driver.silence(s)?;
-            }
-            lease.fence(s)?;
-            work(s)
-        })
+        self.hand(lease).transaction(work)
     }
 
     /// The same for DDL: also again where a lock is taken, for as long as the caller has patience.
@@ -135,7 +111,7 @@ impl Runner<'_> {
         let (mut attempt, mut busy) = (0, 0);
         loop {
             attempt += 1;
-            let result = self.once(lease, &mut |s: &mut dyn Session| {
+            let result = self.hand(lease).once(|s| {
                 driver.clear(s, &action.others)?;
                 driver.lock(s, &facts.table, gate, action.lock, timeout)?;
                 work(s)
@@ -163,16 +139,8 @@ impl Runner<'_> {
         &mut self,
         look: impl Fn(&mut dyn Session, &Ledger) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut attempt = 0;
-        loop {
-            match look(self.s, &self.ledger) {
-                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
-                    attempt += 1;
-                    std::thread::sleep(backoff(attempt));
-                }
-                result => return result,
-            }
-        }
+        let retries = self.options.retries;
+        while_busy(self.driver, retries, || look(self.s, &self.ledger))
     }
 
     /// A lock was taken: tells by whom; an error if that was the last attempt, else how much time is left.
@@ -317,6 +285,24 @@ pub(super) fn has_rows(s: &mut dyn Session, table: &Table) -> Result<bool, Error
     let sql = format!("SELECT 'x' FROM {} LIMIT 1", table.sql());
     let rows = s.rows(&sql, &[]).during("looking for rows")?;
     Ok(!rows.is_empty())
+}
+
+/// Does it again, a number of times, while the database is busy.
+pub(super) fn while_busy<T>(
+    driver: &dyn Driver,
+    retries: u32,
+    mut work: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut attempt = 0;
+    loop {
+        match work() {
+            Err(error) if driver.is_busy(&error) && attempt < retries => {
+                attempt += 1;
+                std::thread::sleep(backoff(attempt));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// 20 ms, growing to 2 s, each time a little different from other processes'.

@@ -1,6 +1,6 @@
 //! One connection at work on batches: the runner's own, or one of several.
 
-use super::action::backoff;
+use super::action::while_busy;
 use super::Runner;
 use crate::backend::driver::Driver;
 use crate::backend::session::{transaction, Session};
@@ -25,29 +25,27 @@ impl Hand<'_> {
         &mut self,
         mut work: impl FnMut(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (driver, lease, beside) = (self.driver, self.lease, self.beside);
-        let silent = self.silent;
-        let mut attempt = 0;
-        loop {
-            let result = transaction(self.s, |s| {
-                driver.settle(s)?;
-                if silent {
-                    driver.silence(s)?;
-                }
-                match beside {
-                    true => lease.share(s)?,
-                    false => lease.fence(s)?,
-                }
-                work(s)
-            });
-            match result {
-                Err(error) if driver.is_busy(&error) && attempt < self.retries => {
-                    attempt += 1;
-                    std::thread::sleep(backoff(attempt));
-                }
-                result => return result,
+        while_busy(self.driver, self.retries, || self.once(&mut work))
+    }
+
+    /// The same, tried once.
+    pub(super) fn once<T>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (driver, lease) = (self.driver, self.lease);
+        let (silent, beside) = (self.silent, self.beside);
+        transaction(self.s, |s| {
+            driver.settle(s)?;
+            if silent {
+                driver.silence(s)?;
             }
-        }
+            match beside {
+                true => lease.share(s)?,
+                false => lease.fence(s)?,
+            }
+            work(s)
+        })
     }
 
     /// Whether the connection can still be used, outside of a transaction.

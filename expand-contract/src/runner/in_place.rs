@@ -1,6 +1,7 @@
 //! Renames in place: what is asked before the column takes its other name.
 
-use super::{backoff, Facts, Runner};
+use super::action::while_busy;
+use super::{Facts, Runner};
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::phase::rules::Way;
@@ -80,19 +81,10 @@ impl Runner<'_> {
     fn follow(&mut self, facts: &Facts, from: Side) -> Result<(), Error> {
         let columns: Vec<(&str, &str)> = self.context(facts).pairs(from);
         let renames = self.context(facts).renames(from);
-        let mut attempt = 0;
-        let found = loop {
-            let found = self
-                .driver
-                .unfollowed(self.s, &facts.table, &columns, &renames);
-            match found {
-                Err(error) if self.driver.is_busy(&error) && attempt < self.options.retries => {
-                    attempt += 1;
-                    std::thread::sleep(backoff(attempt));
-                }
-                found => break found?,
-            }
-        };
+        let (driver, table) = (self.driver, &facts.table);
+        let found = while_busy(driver, self.options.retries, || {
+            driver.unfollowed(self.s, table, &columns, &renames)
+        })?;
         if found.is_empty() {
             return Ok(());
         }

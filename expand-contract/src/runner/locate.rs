@@ -154,9 +154,11 @@ fn inferred(
     def: &'static MigrationDef,
     name: &TableName,
 ) -> Result<Stage, Error> {
-    let table = driver.table(s, name)?.ok_or_else(|| Error::TableNotFound {
-        table: name.to_string(),
-    })?;
+    let table = driver
+        .columns(s, name)?
+        .ok_or_else(|| Error::TableNotFound {
+            table: name.to_string(),
+        })?;
     let mut phase = None;
     for change in def.changes {
         let found = infer(s, driver, &table, def, change)?;

@@ -103,17 +103,27 @@ impl<'r> Runner<'r> {
     pub(crate) fn facts(&mut self) -> Result<Facts, Error> {
         let position = self.position()?;
         let table = self.driver.table(self.s, &self.name)?;
-        let table = table.ok_or_else(|| Error::TableNotFound {
-            table: self.name.to_string(),
-        })?;
-        let (mut frozen, mut saved, mut saved_checks) = Default::default();
-        if position.row.is_some() {
-            // before a pass is expanded, the live column is the truth
-            if position.stage.phase != Phase::Original {
-                frozen = self.ledger.frozen(self.s)?;
-            }
-            saved = self.ledger.saved(self.s)?;
-            saved_checks = self.ledger.saved_checks(self.s)?;
+        let mut facts = self.facts_of(position, table)?;
+        if facts.position.row.is_some() {
+            facts.saved = self.ledger.saved(self.s)?;
+            facts.saved_checks = self.ledger.saved_checks(self.s)?;
+        }
+        Ok(facts)
+    }
+
+    /// As far as statements go by them: without what is on the columns, and what is remembered of that.
+    pub(crate) fn facts_for_statements(&mut self) -> Result<Facts, Error> {
+        let position = self.position()?;
+        let table = self.driver.columns(self.s, &self.name)?;
+        self.facts_of(position, table)
+    }
+
+    fn facts_of(&mut self, position: Position, table: Option<Table>) -> Result<Facts, Error> {
+        let table = table.ok_or_else(|| self.no_table())?;
+        let mut frozen = Vec::new();
+        // before a pass is expanded, the live column is the truth
+        if position.row.is_some() && position.stage.phase != Phase::Original {
+            frozen = self.ledger.frozen(self.s)?;
         }
         let mut changes = Vec::new();
         if position.stage.phase != Phase::Contracted {
@@ -144,9 +154,15 @@ impl<'r> Runner<'r> {
             position,
             table,
             changes,
-            saved,
-            saved_checks,
+            saved: Vec::new(),
+            saved_checks: Vec::new(),
         })
+    }
+
+    fn no_table(&self) -> Error {
+        Error::TableNotFound {
+            table: self.name.to_string(),
+        }
     }
 
     pub(crate) fn context<'f>(&self, facts: &'f Facts) -> Context<'f> {
@@ -184,10 +200,8 @@ impl<'r> Runner<'r> {
         self.check_workers()?;
         self.driver.version(self.s)?;
         self.remember_process()?;
-        let table = self.driver.table(self.s, &self.name)?;
-        let table = table.ok_or_else(|| Error::TableNotFound {
-            table: self.name.to_string(),
-        })?;
+        let table = self.driver.columns(self.s, &self.name)?;
+        let table = table.ok_or_else(|| self.no_table())?;
         let exists = ledger::meta(self.s)?.is_some();
         self.driver.privileges(self.s, &table, exists)?;
         self.check_throttles()?;

@@ -1,6 +1,6 @@
 //! The other end of a request: whoever makes or lifts one, without the lease.
 
-use super::action::backoff;
+use super::action::while_busy;
 use super::Runner;
 use crate::backend::session::{transaction, Session};
 use crate::error::Error;
@@ -32,20 +32,12 @@ impl Runner<'_> {
             });
         }
         ledger::ensure(self.s)?;
-        let mut attempt = 0;
-        loop {
-            let (driver, ledger) = (self.driver, &self.ledger);
-            let result = transaction(self.s, |s| {
+        let (driver, ledger) = (self.driver, &self.ledger);
+        while_busy(driver, self.options.retries, || {
+            transaction(self.s, |s| {
                 driver.settle(s)?;
                 work(s, ledger)
-            });
-            match result {
-                Err(error) if driver.is_busy(&error) && attempt < self.options.retries => {
-                    attempt += 1;
-                    std::thread::sleep(backoff(attempt));
-                }
-                result => return result,
-            }
-        }
+            })
+        })
     }
 }

@@ -42,6 +42,16 @@ const SUPERVISOR: &str = include_str!("supervisor.sh");
 const LONGEST_FOLDER: usize = 80;
 
 impl PgServer {
+    /// Settings under which a write costs what it costs, for benchmarks.
+    pub const DURABLE: [(&'static str, &'static str); 5] = [
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+        // no checkpoint in the turn of one of the sides
+        ("checkpoint_timeout", "1h"),
+        ("max_wal_size", "16GB"),
+    ];
+
     /// The server that the tests of this process share, started by the first one that asks.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use expand_contract::phase::Step;
 use expand_contract::prelude::*;
-use expand_contract::{Error, Options, Progress, Status};
+use expand_contract::{Error, MigrateOn, Options, Progress, Status};
 use tests::database::{Db, Postgres};
 
 diesel::table! {
@@ -127,11 +127,7 @@ fn advance(
     workers: u32,
     step: Step,
 ) -> Result<Status, Error> {
-    let url = url.to_owned();
-    Letter::migration()
-        .connect_with(move || PgConnection::establish(&url))
-        .options(options.workers(workers))
-        .advance_to(conn, step)
+    advance_on::<letters::table>(conn, url, options.workers(workers), step)
 }
 
 /// The prices' likewise.
@@ -142,10 +138,19 @@ fn advance_prices(
     workers: u32,
     step: Step,
 ) -> Result<Status, Error> {
+    advance_on::<prices::table>(conn, url, options.workers(workers), step)
+}
+
+fn advance_on<M: MigrateOn<PgConnection>>(
+    conn: &mut PgConnection,
+    url: &str,
+    options: Options,
+    step: Step,
+) -> Result<Status, Error> {
     let url = url.to_owned();
-    Price::migration()
+    M::migration()
         .connect_with(move || PgConnection::establish(&url))
-        .options(options.workers(workers))
+        .options(options)
         .advance_to(conn, step)
 }
 

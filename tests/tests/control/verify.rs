@@ -87,6 +87,24 @@ where
     proved.switch(conn).map(drop)
 }
 
+#[track_caller]
+fn wants_verify_first<D: Db>(conn: &mut D::Conn)
+where
+    users::table: MigrateOn<D::Conn>,
+{
+    let refused = switch::<D>(conn);
+    assert!(
+        matches!(
+            refused,
+            Err(Error::WrongOrder {
+                first: Step::Verify,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
 fn the_result_is_stored_and_goes_stale<D: Db>(db: &D)
 where
     users::table: MigrateOn<D::Conn>,
@@ -114,17 +132,7 @@ where
     assert!(stale.stale, "{stale}");
     assert_eq!(stale.at, found.at);
     assert!(!status::<D>(conn).verified);
-    let refused = switch::<D>(conn);
-    assert!(
-        matches!(
-            refused,
-            Err(Error::WrongOrder {
-                first: Step::Verify,
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    wants_verify_first::<D>(conn);
 
     // another definition than the one it was made under
     verified::<D>(conn);
@@ -137,17 +145,7 @@ where
         ),
     );
     assert!(verification::<D>(conn).stale);
-    let refused = switch::<D>(conn);
-    assert!(
-        matches!(
-            refused,
-            Err(Error::WrongOrder {
-                first: Step::Verify,
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    wants_verify_first::<D>(conn);
 
     // a rollback
     verified::<D>(conn);

@@ -1,12 +1,11 @@
 //! The migrations of these scenarios, and what is compared.
 
-use std::ops::ControlFlow;
-
 use crate::common::*;
 use diesel::PgConnection;
 use expand_contract::definition::{ChangeDef, Conversion, Part, SqlExpr, Strategy};
 use expand_contract::phase::{Phase, Step};
-use expand_contract::{Error, MigrateOn, Moment, Options};
+use expand_contract::{MigrateOn, Options};
+use tests::stop::stop_at;
 
 diesel::table! {
     parents (id) {
@@ -229,7 +228,7 @@ pub fn and_back<M: MigrateOn<PgConnection>>(
         for stop in (0..).step_by(stride) {
             let copy = from.copy();
             let conn = &mut copy.connect();
-            let stopped = stop_at::<M>(conn, step, stop);
+            let stopped = stop_at::<M>(conn, fast(), step, stop);
             back(conn, &before);
             if !stopped {
                 break;
@@ -243,27 +242,4 @@ pub fn and_back<M: MigrateOn<PgConnection>>(
         migration.advance_to(conn, Step::Retire).unwrap();
     }
     each(&first, Step::Rollback);
-}
-
-/// Runs up to `last`, which stops behind its `stop`th action; `false`: it has no more.
-pub fn stop_at<M: MigrateOn<PgConnection>>(
-    conn: &mut PgConnection,
-    last: Step,
-    stop: usize,
-) -> bool {
-    let mut seen = 0;
-    let options = fast().on_action(move |event| {
-        if event.step == last && event.moment == Moment::After {
-            seen += 1;
-            if seen > stop {
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    });
-    match M::migration().options(options).advance_to(conn, last) {
-        Ok(_) => false,
-        Err(Error::Stopped { .. }) => true,
-        Err(other) => panic!("{last}: {other}"),
-    }
 }

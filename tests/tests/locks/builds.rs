@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use diesel::{Connection, PgConnection};
 use expand_contract::phase::Step;
-use expand_contract::{Error, IndexProgress, Options};
+use expand_contract::{Error, IndexProgress};
 use tests::database::Db;
 use tests::postgres::PgDatabase;
 use tests::wait;
@@ -20,20 +20,6 @@ const BUILDS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = curr
                       AND state = 'active' AND query LIKE 'CREATE%INDEX CONCURRENTLY%'";
 const LEFT: &str = "SELECT string_agg(indexrelid::text || ' ' || indisvalid, ',') FROM pg_index \
                     JOIN pg_class ON oid = indexrelid WHERE relname LIKE 'expand_contract_build%'";
-
-/// With a second connection.
-fn beside(
-    db: &PgDatabase,
-    conn: &mut PgConnection,
-    options: Options,
-    step: Step,
-) -> Result<(), Error> {
-    let url = db.url();
-    let mut migration = Item::migration()
-        .options(options)
-        .connect_with(move || PgConnection::establish(&url));
-    migration.advance_to(conn, step).map(drop)
-}
 
 /// Up to where indexes are built, with a writer that they have to wait for.
 fn with_a_writer() -> (PgDatabase, PgConnection, PgConnection) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use diesel::{Connection, PgConnection};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::prelude::*;
-use expand_contract::{Error, Lease, Moment, Options};
+use expand_contract::{Error, Lease, Moment};
 use tests::database::Db;
 use tests::postgres::{PgBouncer, PgDatabase, PgServer};
 use tests::process::{self, TestProcess};
@@ -53,20 +53,6 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Index builds go to the server directly.
-fn migrate(
-    db: &PgDatabase,
-    conn: &mut PgConnection,
-    options: Options,
-    step: Step,
-) -> Result<(), Error> {
-    let url = db.url();
-    let mut migration = Item::migration()
-        .options(options)
-        .connect_with(move || PgConnection::establish(&url));
-    migration.advance_to(conn, step).map(drop)
-}
-
 /// Every connection of the pool is as a fresh one, and holds nothing.
 #[track_caller]
 fn nothing_is_stranded(db: &PgDatabase, pooler: &PgBouncer) {
@@ -106,13 +92,13 @@ fn fm20_a_whole_migration_through_pgbouncer() {
         .start(move || PgConnection::establish(&url))
         .expect("it registers");
     among_clients(&db, &pooler, || {
-        migrate(&db, conn, options(), Step::Retire).expect("it gets through");
+        beside(&db, conn, options(), Step::Retire).expect("it gets through");
         let url = db.url();
         let mut migration = Item::migration()
             .options(options())
             .connect_with(move || PgConnection::establish(&url));
         while migration.rollback(conn).expect("it goes back").stage.phase != Phase::Original {}
-        migrate(&db, conn, options(), Step::Contract).expect("it gets through");
+        beside(&db, conn, options(), Step::Contract).expect("it gets through");
     });
     lease.shutdown().expect("its row can be deleted");
     let rows = "SELECT count(*) FROM items WHERE mail = 'item ' || id";
@@ -240,7 +226,7 @@ fn fm20_an_index_build_through_pgbouncer_is_refused() {
     let (db, pooler) = pooled();
     table(&mut db.connect(), 100);
     let conn = &mut pooler.connect(&db);
-    migrate(&db, conn, options(), Step::Expand).expect("it gets through");
+    beside(&db, conn, options(), Step::Expand).expect("it gets through");
     let before = Postgres::schema(&mut db.connect());
     let refused = |outcome: Result<(), Error>| {
         let Err(error @ Error::Pooled { .. }) = outcome else {
@@ -275,7 +261,7 @@ fn fm20_an_index_build_through_pgbouncer_is_refused() {
     refused(advance(conn, takes, Step::Backfill));
     assert_eq!(Postgres::schema(&mut db.connect()), before);
     nothing_is_stranded(&db, &pooler);
-    migrate(&db, conn, options(), Step::Contract).expect("it gets through");
+    beside(&db, conn, options(), Step::Contract).expect("it gets through");
 }
 
 /// One connection only: the smallest pool there is.
@@ -291,5 +277,5 @@ fn fm20_a_pool_of_one() {
         .connect_with(move || PgConnection::establish(&url));
     let outcome = migration.advance_to(conn, Step::Contract);
     assert!(matches!(outcome, Err(Error::Pooled { .. })), "{outcome:?}");
-    migrate(&db, conn, options(), Step::Contract).expect("it gets through");
+    beside(&db, conn, options(), Step::Contract).expect("it gets through");
 }

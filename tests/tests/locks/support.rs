@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::PgConnection;
+use diesel::{Connection, PgConnection};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::prelude::*;
 use expand_contract::{Error, Options};
 use tests::database::Db as _;
 pub use tests::database::Postgres;
+use tests::postgres::PgDatabase;
 
 diesel::table! {
     items (id) {
@@ -82,3 +83,17 @@ pub fn run(conn: &mut PgConnection, sql: &str) {
 
 /// What no unique index can be built on, once both columns are there; behind the triggers.
 pub const TWICE: &str = "UPDATE items SET mail = 'twice' WHERE id < 3";
+
+/// Runs up to `step`, with a way to further connections, which lead to the server itself.
+pub fn beside(
+    db: &PgDatabase,
+    conn: &mut PgConnection,
+    options: Options,
+    step: Step,
+) -> Result<(), Error> {
+    let url = db.url();
+    let mut migration = Item::migration()
+        .options(options)
+        .connect_with(move || PgConnection::establish(&url));
+    migration.advance_to(conn, step).map(drop)
+}

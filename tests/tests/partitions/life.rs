@@ -6,6 +6,7 @@ use diesel::PgConnection;
 use expand_contract::phase::{Phase, Step};
 use expand_contract::{Effect, Migrate};
 use tests::catalogue::assert_same;
+use tests::stop::stop_at;
 
 fn fresh() -> Postgres {
     let db = Postgres::fresh();
@@ -126,7 +127,7 @@ fn fm32_killed_between_any_two_actions_it_goes_on() {
     for stop in (0..).step_by(3) {
         let copy = db.copy();
         let conn = &mut copy.connect();
-        let stopped = stop_at::<Amount>(conn, Step::Backfill, stop);
+        let stopped = stop_at::<Amount>(conn, fast(), Step::Backfill, stop);
         to_the_end::<Amount>(conn);
         assert_same(
             &catalogue(conn),
@@ -148,7 +149,7 @@ fn fm32_killed_on_the_way_it_can_go_back() {
     for stop in (0..16).step_by(3) {
         let copy = db.copy();
         let conn = &mut copy.connect();
-        assert!(stop_at::<Amount>(conn, Step::Backfill, stop));
+        assert!(stop_at::<Amount>(conn, fast(), Step::Backfill, stop));
         let mut migration = Amount::migration().options(fast());
         while migration.status(conn).expect("a status").stage.phase != Phase::Original {
             migration.rollback(conn).expect("it goes back");

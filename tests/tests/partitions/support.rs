@@ -154,29 +154,6 @@ pub fn with_a_hand<M: MigrateOn<PgConnection>>(
     result.map(|_| ())
 }
 
-/// Runs up to `last`, and stops behind its `stop`th action; `false`: it has no more.
-pub fn stop_at<M: MigrateOn<PgConnection>>(
-    conn: &mut PgConnection,
-    last: Step,
-    stop: usize,
-) -> bool {
-    let mut seen = 0;
-    let options = fast().on_action(move |event| {
-        if event.step == last && event.moment == Moment::After {
-            seen += 1;
-            if seen > stop {
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    });
-    match M::migration().options(options).advance_to(conn, last) {
-        Ok(_) => false,
-        Err(Error::Stopped { .. }) => true,
-        Err(other) => panic!("{last}: {other}"),
-    }
-}
-
 pub fn to_the_end<M: MigrateOn<PgConnection>>(conn: &mut PgConnection) {
     let mut migration = M::migration().options(fast());
     migration.run(conn).expect("it ends");

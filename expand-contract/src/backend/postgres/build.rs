@@ -9,13 +9,13 @@
 //! anybody takes for the right one. The name also has a hash of the statement, by which a later runner knows whether what a
 //! lost one has built to the end is what it wants.
 
+use super::quote;
 use std::time::Duration;
 
 use super::{one, Server};
 use crate::backend::builder::{Builder, Building, Built, Outside};
 use crate::backend::session::{Session, BIND};
 use crate::catalogue::Table;
-use crate::definition::Dialect;
 use crate::error::{Error, While};
 use crate::ledger;
 use crate::plan::Work;
@@ -25,10 +25,6 @@ const PREFIX: &str = "expand_contract_build_";
 
 /// The settings that would end a long statement; the last is of version 17.
 const LIMITS: &str = "('lock_timeout', 'statement_timeout', 'transaction_timeout')";
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 /// The parts of a statement that [`Rules::create_index`](crate::backend::rules::Rules::create_index) has made.
 #[derive(Debug, PartialEq, Eq)]

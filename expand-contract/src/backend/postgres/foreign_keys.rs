@@ -8,6 +8,7 @@
 //! publishes `Retired`: there the default moves too, which `SET DEFAULT` needs. One that enters the table needs a unique
 //! index on the new column, so it comes with `retire`; the old one goes behind the barrier, before the old index does.
 
+use super::quote;
 use super::rules::Postgres;
 use crate::backend::rules::Rules;
 use crate::catalogue::{End, ForeignKey};
@@ -15,10 +16,6 @@ use crate::definition::{Conversion, Dialect};
 use crate::notice::{Notice, NoticeKind};
 use crate::phase::Step;
 use crate::plan::{Action, Context, Kind, Other, Work};
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 /// Which way a foreign key goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

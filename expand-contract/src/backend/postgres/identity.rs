@@ -4,6 +4,7 @@
 //! SEQUENCE*), so it is made anew under its name, with its options, privileges and place, while nobody can take a value
 //! from it. An identity column is NOT NULL: on the way back, until the old column is complete, a default stands in.
 
+use super::quote;
 use super::rules::Postgres;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Sequence, Source, Table};
@@ -13,10 +14,6 @@ use crate::plan::{Active, Context, Other, Work};
 
 /// Where the sequence stood, for the rest of the transaction.
 const PLACE: &str = "expand_contract.sequence";
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 fn name(sequence: &Sequence) -> String {
     sequence.name.quoted(Dialect::Postgres)

@@ -38,6 +38,10 @@ super::runner_backend!(diesel::pg::Pg, Dialect::Postgres, |values: ST| Some(
 
 pub(crate) struct Server;
 
+fn quote(name: &str) -> String {
+    Dialect::Postgres.quote(name)
+}
+
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
 }
@@ -68,6 +72,10 @@ impl Driver for Server {
             table.indexes.retain(|index| !build::is_build(&index.name));
         }
         Ok(table)
+    }
+
+    fn columns(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+        catalogue::columns_only(s, name)
     }
 
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {

@@ -4,16 +4,12 @@
 //! new ones get a unique index with `retire`, and behind the barrier, when nobody names the old ones any more and no
 //! foreign key depends on their index, one short transaction makes that index the primary key.
 
+use super::quote;
 use super::rules::{indexes, Postgres};
 use crate::backend::rules::Rules;
 use crate::catalogue::Index;
-use crate::definition::Dialect;
 use crate::phase::Step;
 use crate::plan::{Action, Context, Kind, Work};
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 /// Whether the column is in the primary key.
 pub(super) fn has(cx: &Context<'_>, column: &str) -> bool {

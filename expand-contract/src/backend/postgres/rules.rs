@@ -7,21 +7,18 @@ mod requirements;
 mod statistics;
 mod steps;
 
+use super::quote;
 use super::{foreign_keys, identity, in_place, mirror, primary_key, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
 use crate::catalogue::{Index, IndexKey, Table};
-use crate::definition::{Conversion, Dialect};
+use crate::definition::Conversion;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::phase::{Side, Step};
 use crate::plan::{Action, Active, Context, Kind, Other, Work};
 
 pub(crate) struct Postgres;
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 /// The table's schema, quoted, with a dot behind it.
 fn schema(table: &Table) -> String {

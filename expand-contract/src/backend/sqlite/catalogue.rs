@@ -14,7 +14,7 @@ fn quote(name: &str) -> String {
     Dialect::Sqlite.quote(name)
 }
 
-fn word(row: &mut TextRow, i: usize) -> String {
+pub(super) fn word(row: &mut TextRow, i: usize) -> String {
     row.get_mut(i).and_then(Option::take).unwrap_or_default()
 }
 
@@ -28,7 +28,26 @@ pub(super) fn create_sql(s: &mut dyn Session, name: &str) -> Result<Option<Strin
     Ok(rows.into_iter().flatten().flatten().next())
 }
 
+/// The table with all that is on it.
 pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+    let Some((mut table, text)) = read(s, name)? else {
+        return Ok(None);
+    };
+    let columns = table.columns.iter();
+    let names: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+    let indexes = indexes(s, &table.name.name, &names)?;
+    let checks = checks(&text, &table.create_sql, &names);
+    let estimate = estimate(s, &table.name.name)?;
+    (table.indexes, table.checks, table.estimate) = (indexes, checks, estimate);
+    Ok(Some(table))
+}
+
+/// See [`crate::backend::driver::Driver::columns`].
+pub(super) fn columns_only(s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+    Ok(read(s, name)?.map(|(table, _)| table))
+}
+
+fn read(s: &mut dyn Session, name: &TableName) -> Result<Option<(Table, TableText)>, Error> {
     if name
         .schema
         .as_deref()
@@ -98,24 +117,22 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
     primary_key.sort();
     let primary_key: Vec<String> = primary_key.into_iter().map(|(_, name)| name).collect();
     let cursor = cursor(s, &name.name, &columns, &primary_key)?;
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let indexes = indexes(s, &name.name, &names)?;
-    let checks = checks(&text, &create_sql, &names);
-    Ok(Some(Table {
+    let table = Table {
         dialect: Dialect::Sqlite,
         name: name.clone(),
         id: String::new(),
         columns,
         primary_key,
         cursor,
-        indexes,
-        checks,
+        indexes: Vec::new(),
+        checks: Vec::new(),
         foreign_keys: Vec::new(),
         statistics: Vec::new(),
         partitions: None,
-        estimate: estimate(s, &name.name)?,
+        estimate: None,
         create_sql,
-    }))
+    };
+    Ok(Some((table, text)))
 }
 
 // The rowid where there is one, under a name that no column has taken: a primary key may hold NULLs there.

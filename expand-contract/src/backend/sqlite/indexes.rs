@@ -1,14 +1,11 @@
 //! Indexes, as far as they can be read.
 
+use super::catalogue::word;
 use super::tokens::{tokens, Token};
-use crate::backend::session::{Session, TextRow, BIND};
+use crate::backend::session::{Session, BIND};
 use crate::catalogue::{Expr, Index, IndexKey};
 use crate::definition::Dialect;
 use crate::error::{Error, While};
-
-fn word(row: &mut TextRow, i: usize) -> String {
-    row.get_mut(i).and_then(Option::take).unwrap_or_default()
-}
 
 /// A `CREATE INDEX` text: the items of its list without collation and order, and its condition.
 #[derive(Debug, PartialEq, Eq)]

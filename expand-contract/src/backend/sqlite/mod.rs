@@ -88,6 +88,10 @@ impl Driver for File {
         catalogue::table(s, name)
     }
 
+    fn columns(&self, s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+        catalogue::columns_only(s, name)
+    }
+
     fn obstacles(&self, s: &mut dyn Session, cx: &Context<'_>) -> Result<Vec<Obstacle>, Error> {
         catalogue::obstacles(s, cx)
     }

@@ -365,14 +365,7 @@ impl Rules for Sqlite {
 
     fn on_empty(&self, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
         // final types and names: an empty table needs no intermediate column
-        let changes: Vec<Active> = cx
-            .changes
-            .iter()
-            .map(|change| Active {
-                to: change.def.new,
-                ..change.clone()
-            })
-            .collect();
+        let changes = cx.last_names();
         let cx = &Context {
             changes: &changes,
             ..*cx

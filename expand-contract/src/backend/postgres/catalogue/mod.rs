@@ -10,21 +10,18 @@ pub(super) mod partitions;
 mod privileges;
 mod sequences;
 
+use super::quote;
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::{KeyColumn, Table};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
 
-use columns::{columns, primary_key};
+use columns::{columns, primary_key, Numbered};
 use constraints::{checks, statistics};
 use indexes::indexes;
 pub(super) use key_obstacles::key_obstacles;
 pub(super) use obstacles::obstacles;
 pub(super) use privileges::privileges;
-
-fn quote(name: &str) -> String {
-    Dialect::Postgres.quote(name)
-}
 
 fn cell(row: &mut TextRow, i: usize) -> Option<String> {
     row.get_mut(i).and_then(Option::take)
@@ -38,7 +35,32 @@ fn flag(row: &mut TextRow, i: usize) -> bool {
     cell(row, i).as_deref() == Some("true")
 }
 
+/// The table with all that is on it.
 pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+    let Some((mut table, numbers)) = read(s, name)? else {
+        return Ok(None);
+    };
+    let id = &table.id;
+    let mut indexes = indexes(s, id, &table.name, &numbers)?;
+    if let Some(partitions) = &mut table.partitions {
+        *partitions = partitions::partitions(s, id, &table.name)?;
+        partitions::parts(s, id, &mut indexes, partitions)?;
+        // its own number is as old as the last ANALYZE of all of it, which no autovacuum does
+        table.estimate = partitions::rows(partitions);
+    }
+    table.indexes = indexes;
+    table.checks = checks(s, id, &numbers)?;
+    table.statistics = statistics(s, id, &numbers)?;
+    table.foreign_keys = foreign_keys::foreign_keys(s, id)?;
+    Ok(Some(table))
+}
+
+/// See [`crate::backend::driver::Driver::columns`].
+pub(super) fn columns_only(s: &mut dyn Session, name: &TableName) -> Result<Option<Table>, Error> {
+    Ok(read(s, name)?.map(|(table, _)| table))
+}
+
+fn read(s: &mut dyn Session, name: &TableName) -> Result<Option<(Table, Vec<Numbered>)>, Error> {
     // to_regclass resolves as the application's statements do, by the search path
     let sql = format!(
         "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition::text, \
@@ -79,11 +101,7 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
                     .to_owned(),
         });
     }
-    let mut estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
-    let mut partitions = match partitioned {
-        true => Some(partitions::partitions(s, &id, &name)?),
-        false => None,
-    };
+    let estimate = cell(&mut row, 6).and_then(|n| n.parse().ok());
     let (columns, numbers) = columns(s, &id, &name)?;
     let primary_key = primary_key(s, &id)?;
     let unique_key = match primary_key.is_empty() {
@@ -99,28 +117,20 @@ pub(super) fn table(s: &mut dyn Session, name: &TableName) -> Result<Option<Tabl
             type_sql: column.type_sql.clone(),
         })
         .collect();
-    let mut indexes = indexes(s, &id, &name, &numbers)?;
-    if let Some(partitions) = &mut partitions {
-        partitions::parts(s, &id, &mut indexes, partitions)?;
-        // its own number is as old as the last ANALYZE of all of it, which no autovacuum does
-        estimate = partitions::rows(partitions);
-    }
-    let checks = checks(s, &id, &numbers)?;
-    let statistics = statistics(s, &id, &numbers)?;
-    let foreign_keys = foreign_keys::foreign_keys(s, &id)?;
-    Ok(Some(Table {
+    let table = Table {
         dialect: Dialect::Postgres,
         name,
         id,
         columns,
         primary_key,
         cursor,
-        indexes,
-        checks,
-        statistics,
-        foreign_keys,
-        partitions,
+        indexes: Vec::new(),
+        checks: Vec::new(),
+        statistics: Vec::new(),
+        foreign_keys: Vec::new(),
+        partitions: partitioned.then(Vec::new),
         estimate,
         create_sql: String::new(),
-    }))
+    };
+    Ok(Some((table, numbers)))
 }

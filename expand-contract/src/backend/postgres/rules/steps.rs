@@ -6,7 +6,7 @@ use crate::backend::rules::Rules;
 use crate::error::Error;
 use crate::phase::{Phase, Step};
 use crate::plan::actions::sql;
-use crate::plan::{Action, Active, Context, Work};
+use crate::plan::{Action, Context, Work};
 
 pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
     let step = Step::Retire;
@@ -174,14 +174,7 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
 
 pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, Error> {
     // final types and names: an empty table needs no intermediate column
-    let changes: Vec<Active> = cx
-        .changes
-        .iter()
-        .map(|change| Active {
-            to: change.def.new,
-            ..change.clone()
-        })
-        .collect();
+    let changes = cx.last_names();
     let cx = &Context {
         changes: &changes,
         ..*cx
