@@ -339,6 +339,9 @@ where
 /// as arbiter. A few times, if the database has not said what it is while there are twins: an upsert that updates waits for
 /// one that inserts and has an entry in the arbiter already, and that one for the other to end, to know whether the twin is
 /// violated; PostgreSQL ends one of the two.
+///
+/// A build is taken for the twin though it may be the copy of an index over more columns: a violation of that by a statement
+/// that does not mean it is possible only where the arbiter has columns that it has not, and is returned, if late.
 fn patience<Ch, C>(conn: &mut C, error: &DieselError, built_for: Current) -> Result<u32, Error>
 where
     C: RunnerConnection,
@@ -369,8 +372,19 @@ where
                 indexes.filter(move |index| index.unique && index.covers(column, dialect))
             };
             // one of a pair may be gone again by now, and is remembered
-            let twins = on(change.to).next().is_some()
+            let mut twins = on(change.to).next().is_some()
                 && (on(change.from).next().is_some() || !facts.saved.is_empty());
+            // The other one refuses rows from the middle of its build on, under a name that nobody's own index has. It may
+            // have got its own by now.
+            if let Some(builder) = runner.driver.builder() {
+                if info
+                    .constraint_name()
+                    .is_some_and(|violated| builder.is_build(violated))
+                {
+                    return Ok(UPSERTS);
+                }
+                twins = twins || !builder.left_over(runner.s, &facts.table)?.is_empty();
+            }
             let violated = match (kind, info.constraint_name()) {
                 (DatabaseErrorKind::UniqueViolation, Some(violated)) => violated,
                 // SQLite gives no name

@@ -43,7 +43,9 @@ pub(crate) trait Builder: Sync {
         work: &[Work],
         token: i64,
     ) -> Result<Outside, Error>;
-    /// Whether builds of earlier runners are left over on the table.
+    /// Whether an index of this name is one that is being built, or was built and has no name of its own yet.
+    fn is_build(&self, name: &str) -> bool;
+    /// The builds on the table that have no name of their own yet, whoever's they are.
     fn left_over(&self, s: &mut dyn Session, table: &Table) -> Result<Vec<String>, Error>;
     /// One statement, with no limit in time. What was set is as before on every exit.
     fn alone(&self, s: &mut dyn Session, sql: &str) -> Result<(), Error>;

@@ -2,6 +2,7 @@
 
 mod on_postgres {
     use std::ops::ControlFlow;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use diesel::result::DatabaseErrorKind::UniqueViolation;
     use diesel::result::Error as DieselError;
@@ -12,6 +13,12 @@ mod on_postgres {
     const DDL: &str =
         "CREATE TABLE versions (id serial PRIMARY KEY, checksum text NOT NULL UNIQUE, \
          hits integer NOT NULL, label text NOT NULL UNIQUE)";
+
+    /// One test at a time: what phase the process is in, there is but one of.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn new<'a>(key: &'a [u8], label: &'a str) -> NewVersion<'a> {
         NewVersion {
@@ -48,6 +55,7 @@ mod on_postgres {
     /// Sixteen clients without the retry do see errors, so that the tests next door mean something.
     #[test]
     fn without_the_retry_errors_reach_the_clients() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(&DDL.replace("label text NOT NULL UNIQUE", "label text NOT NULL"))
@@ -92,6 +100,7 @@ mod on_postgres {
     /// In the window a violation of another constraint is returned at once, and the twin's is not returned at all.
     #[test]
     fn a_violation_of_another_constraint_is_returned_at_once() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(DDL).unwrap();
@@ -131,6 +140,7 @@ mod on_postgres {
     /// there when the statement looked for a conflict. A trigger makes the first statement slow just then.
     #[test]
     fn a_violation_of_the_twin_is_tried_again() {
+        let _alone = alone();
         for inside in [false, true] {
             let database = PgDatabase::new();
             let conn = &mut database.connect();
@@ -158,9 +168,49 @@ mod on_postgres {
         }
     }
 
+    /// So is one of an index whose build is under way: it refuses rows before it has its name, and before it is valid.
+    #[test]
+    fn a_violation_of_a_build_is_tried_again() {
+        let _alone = alone();
+        let database = PgDatabase::new();
+        let conn = &mut database.connect();
+        conn.batch_execute(DDL).unwrap();
+        Version::migration()
+            .options(options())
+            .advance_to(conn, Step::Switch)
+            .unwrap();
+        Version::migration().load(conn).unwrap();
+        let build = "expand_contract_build_7_00000000000000ff";
+        let lost = format!(
+            "DO $$ BEGIN RAISE unique_violation USING CONSTRAINT = '{build}', MESSAGE = 'lost'; END $$"
+        );
+        let upsert = |conn: &mut PgConnection, failure: &str| {
+            let mut attempts = 0;
+            let answer = phase::upsert(conn, Version::tar_sha256, |conn| {
+                attempts += 1;
+                if attempts < 4 {
+                    diesel::sql_query(failure).execute(conn)?;
+                }
+                hit!(conn, 5)
+            });
+            (answer.is_ok(), attempts)
+        };
+        // it may have its own name when the clients look
+        assert_eq!(upsert(conn, &lost), (true, 4));
+        let deadlock = "DO $$ BEGIN RAISE deadlock_detected; END $$";
+        assert_eq!(upsert(conn, deadlock), (false, 1));
+        conn.batch_execute(&format!(
+            "CREATE UNIQUE INDEX CONCURRENTLY {build} ON versions (tar_sha256)"
+        ))
+        .unwrap();
+        assert_eq!(upsert(conn, &lost), (true, 4));
+        assert_eq!(upsert(conn, deadlock), (true, 4));
+    }
+
     /// So is what PostgreSQL ends as a deadlock between two upserts, a few times, and only while there are two indexes.
     #[test]
     fn fm23_a_deadlock_between_upserts_is_tried_again() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(DDL).unwrap();
@@ -194,6 +244,7 @@ mod on_postgres {
     /// Nor is it tried for ever.
     #[test]
     fn tries_are_bounded() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(DDL).unwrap();
@@ -212,6 +263,7 @@ mod on_postgres {
     /// The name that applications match on is in force again after `contract`.
     #[test]
     fn the_constraint_s_name_comes_back() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(DDL).unwrap();
@@ -235,6 +287,7 @@ mod on_postgres {
     /// While the way back from `Retired` is not done, old has no unique index: new's is the arbiter until then.
     #[test]
     fn the_arbiter_of_a_rollback_under_way() {
+        let _alone = alone();
         let database = PgDatabase::new();
         let conn = &mut database.connect();
         conn.batch_execute(DDL).unwrap();

@@ -200,6 +200,10 @@ impl Builder for Server {
         Ok(out)
     }
 
+    fn is_build(&self, name: &str) -> bool {
+        is_build(name)
+    }
+
     fn left_over(&self, s: &mut dyn Session, table: &Table) -> Result<Vec<String>, Error> {
         let left = builds(s, table)?;
         Ok(left.into_iter().map(|(name, _)| name).collect())
