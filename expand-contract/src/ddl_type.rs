@@ -102,3 +102,39 @@ impl Nullability for sql_types::is_nullable::IsNullable {
 impl Nullability for sql_types::is_nullable::NotNull {
     const NULLABLE: bool = false;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ddl_names::NAMES;
+
+    /// A build script says the same of a type as the compiler.
+    #[test]
+    fn names_say_what_types_say() {
+        macro_rules! same {
+            ($($ty:ident)+) => {$(
+                let (_, names) = NAMES
+                    .iter()
+                    .find(|(name, _)| *name == stringify!($ty))
+                    .unwrap_or_else(|| panic!("{} has no names", stringify!($ty)));
+                let of_type = (
+                    <sql_types::$ty as DdlType>::POSTGRES,
+                    <sql_types::$ty as DdlType>::SQLITE,
+                );
+                assert_eq!((names.postgres, names.sqlite), of_type, stringify!($ty));
+            )+};
+        }
+        same! {
+            SmallInt Smallint Int2 Integer Int4 BigInt Bigint Int8 Float Float4 Double Float8 Numeric Decimal Bool Text
+            VarChar Varchar Char Tinytext Mediumtext Longtext Binary Blob Tinyblob Mediumblob Longblob Varbinary Bit Date
+            Time Timestamp
+        }
+        #[cfg(feature = "sqlite")]
+        same! { TimestamptzSqlite }
+        #[cfg(feature = "postgres-backend")]
+        same! {
+            SmallSerial Serial BigSerial Bytea Bpchar Timestamptz Interval Uuid Jsonb Inet Cidr MacAddr Macaddr Money Oid
+            Citext
+        }
+    }
+}

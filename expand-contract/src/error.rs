@@ -1,5 +1,6 @@
 //! What can go wrong in a step, and what to do next.
 
+mod database;
 mod interruption;
 mod parts;
 
@@ -10,6 +11,7 @@ use crate::gate::Gate;
 use crate::phase::{Phase, Stage, Step, UnknownName};
 use crate::waiting::Blocker;
 
+pub(crate) use database::{said, DatabaseError, QueryResult};
 pub use interruption::Interruption;
 use parts::{in_the_way, list, missing, poison};
 pub use parts::{Obstacle, PoisonRow};
@@ -24,7 +26,7 @@ pub enum Error {
         /// What the library was doing.
         context: String,
         /// What the database said.
-        source: diesel::result::Error,
+        source: DatabaseError,
     },
     /// The connection is inside a transaction; the step needs transactions of its own.
     #[error("{what} needs transactions of its own: call it on a connection that is not inside a transaction")]
@@ -377,6 +379,7 @@ pub enum Error {
         action: String,
     },
     /// A connection could not be had.
+    #[cfg(feature = "database")]
     #[error("{whom} could not be reached: {source}")]
     Connection {
         /// The server, by the name it has in the lease.
@@ -469,8 +472,8 @@ pub enum Error {
     },
 }
 
-impl From<diesel::result::Error> for Error {
-    fn from(source: diesel::result::Error) -> Self {
+impl From<DatabaseError> for Error {
+    fn from(source: DatabaseError) -> Self {
         Error::Database {
             context: "database".to_owned(),
             source,
@@ -483,7 +486,7 @@ pub(crate) trait While<T> {
     fn during(self, context: impl Into<String>) -> Result<T, Error>;
 }
 
-impl<T> While<T> for Result<T, diesel::result::Error> {
+impl<T> While<T> for Result<T, DatabaseError> {
     fn during(self, context: impl Into<String>) -> Result<T, Error> {
         self.map_err(|source| Error::Database {
             context: context.into(),

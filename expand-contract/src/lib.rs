@@ -2,50 +2,54 @@
 // without a database nobody calls the runner
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres-backend")),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unused_imports, unreachable_pub)
 )]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod backend;
+#[cfg(feature = "plan")]
+mod backoff;
 #[cfg(feature = "build")]
 pub mod build;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod catalogue;
+#[cfg(any(feature = "build", test))]
+mod ddl_names;
 #[cfg(feature = "database")]
 mod ddl_type;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 pub mod definition;
 #[cfg(feature = "database")]
 pub mod dsl;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod error;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod gate;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod host;
 #[cfg(feature = "database")]
 pub mod lease;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod ledger;
 #[cfg(feature = "database")]
 pub mod migration;
 #[cfg(feature = "migrations")]
 pub mod migrations;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod notice;
 #[cfg(feature = "database")]
 #[doc = include_str!("../docs/operating.md")]
 pub mod operating {}
 #[cfg(feature = "database")]
 mod options;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 pub mod phase;
 #[cfg(feature = "database")]
 pub mod pinned;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod plan;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod progress;
 #[cfg(feature = "database")]
 mod query;
@@ -53,7 +57,7 @@ mod query;
 mod rejected;
 #[cfg(feature = "database")]
 mod repository;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod request;
 #[cfg(feature = "database")]
 mod retry;
@@ -68,16 +72,16 @@ mod state;
 #[cfg(feature = "database")]
 #[doc = include_str!("../docs/strategies.md")]
 pub mod strategies {}
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod stranger;
 #[cfg(feature = "database")]
 #[doc = include_str!("../docs/supported.md")]
 pub mod supported {}
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod text;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod verification;
-#[cfg(feature = "database")]
+#[cfg(feature = "plan")]
 mod waiting;
 
 #[cfg(feature = "database")]

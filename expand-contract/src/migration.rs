@@ -14,7 +14,8 @@ use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 use diesel::{ConnectionResult, Table};
 
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::{parse_table_name, Converter, RunnerBackend, RunnerConnection};
 use crate::definition::TableName;
 use crate::error::{Error, While};

@@ -3,7 +3,8 @@
 use diesel::connection::TransactionManager;
 
 use crate::backend::driver::driver;
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::error::{Error, While};
 use crate::ledger;

@@ -2,9 +2,12 @@
 //! figure.
 //!
 //! * `backfill-workers-1`, `backfill-workers-2`: the whole backfill, the second look included, against one single `UPDATE`
-//!   of the same table with the same triggers; `…-without-triggers`: without those of the safety net.
+//!   of the same table with the same triggers, as an operator would send it; `…-without-triggers`: without those of the
+//!   safety net; `…-waved-through`: the `UPDATE` has the setting by which the triggers know the library's own copying and
+//!   leave it alone, which nobody else's has.
 //! * `backfill-naive`: against the loop that updates any 1,000 rows that are not copied until there are none;
-//!   `backfill-by-keys`: against one that reads the next 1,000 keys and updates the rows of those keys.
+//!   `backfill-by-keys`: against one that reads the next 1,000 keys and updates the rows of those keys. `…-waved-through`
+//!   likewise.
 //! * `backfill-rust`: a conversion in Rust against the same one in SQL.
 //! * `backfill-wal`: bytes of write-ahead log against those of the single `UPDATE`.
 //! * `backfill-growth`: the first of these on ten million rows against the same on a hundredth; `backfill-growth-row`: time
@@ -101,8 +104,30 @@ struct ByRust {
 }
 
 const SINGLE: &str = "UPDATE versions SET tar_sha256 = decode(checksum, 'hex')";
-/// The triggers let it pass as they do the library's own copying; another one's they would look into, row by row.
+/// The triggers let it pass as they do the library's own copying; another one's they look into, row by row.
 const COPYING: &str = "SET expand_contract.copying = 'on'";
+
+/// Whether others' copying has the setting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Triggers {
+    Act,
+    WaveThrough,
+}
+
+impl Triggers {
+    const BOTH: [(Triggers, &'static str); 2] = [
+        (Triggers::Act, ""),
+        (Triggers::WaveThrough, "-waved-through"),
+    ];
+
+    fn connect(self, db: &PgDatabase) -> PgConnection {
+        let mut conn = db.connect();
+        if self == Triggers::WaveThrough {
+            conn.batch_execute(COPYING).expect("a setting");
+        }
+        conn
+    }
+}
 
 fn setting(name: &str, default: i64) -> i64 {
     let set = std::env::var(name).ok();
@@ -181,9 +206,8 @@ fn backfill_by_rust(db: &PgDatabase) {
 }
 
 /// Any thousand rows that are not copied yet, until there are none.
-fn naive(db: &PgDatabase) {
-    let conn = &mut db.connect();
-    conn.batch_execute(COPYING).expect("a setting");
+fn naive(db: &PgDatabase, triggers: Triggers) {
+    let conn = &mut triggers.connect(db);
     let batch = format!(
         "{SINGLE} WHERE id IN (SELECT id FROM versions WHERE tar_sha256 IS NULL LIMIT 1000)"
     );
@@ -191,14 +215,13 @@ fn naive(db: &PgDatabase) {
 }
 
 /// The next thousand keys, then the rows of these keys.
-fn by_keys(db: &PgDatabase) {
+fn by_keys(db: &PgDatabase, triggers: Triggers) {
     #[derive(QueryableByName)]
     struct Key {
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let conn = &mut db.connect();
-    conn.batch_execute(COPYING).expect("a setting");
+    let conn = &mut triggers.connect(db);
     let mut last = 0;
     loop {
         let keys: Vec<Key> =
@@ -222,15 +245,6 @@ fn compare(
     work: impl Fn(&PgDatabase),
     other: impl Fn(&PgDatabase),
 ) -> (Vec<f64>, Vec<f64>) {
-    compare_often(setting("BACKFILL_ROUNDS", 3), (ours, theirs), work, other)
-}
-
-fn compare_often(
-    rounds: i64,
-    (ours, theirs): (&PgDatabase, &PgDatabase),
-    work: impl Fn(&PgDatabase),
-    other: impl Fn(&PgDatabase),
-) -> (Vec<f64>, Vec<f64>) {
     let round = |round: i64| {
         // who comes first takes turns
         let (a, b) = if round % 2 == 0 {
@@ -243,11 +257,12 @@ fn compare_often(
         eprintln!("{:.2} s against {:.2} s", a.seconds, b.seconds);
         (a.seconds / b.seconds, a.wal / b.wal)
     };
-    (0..rounds).map(round).unzip()
+    (0..setting("BACKFILL_ROUNDS", 3)).map(round).unzip()
 }
 
-fn single(db: &PgDatabase) {
-    run(db, &format!("{COPYING}; {SINGLE}"));
+fn single(db: &PgDatabase, triggers: Triggers) {
+    let conn = &mut triggers.connect(db);
+    conn.batch_execute(SINGLE).expect("every value converts");
 }
 
 fn speed(server: &Arc<PgServer>) {
@@ -258,30 +273,38 @@ fn speed(server: &Arc<PgServer>) {
         .advance_to(&mut expanded.connect(), Step::Expand)
         .expect("nobody is in the way");
     let same = (&expanded, &expanded);
-    if figure::wanted("backfill-workers-1") || figure::wanted("backfill-wal") {
-        let (time, wal) = compare(same, |db| backfill(db, 1), single);
-        figure::tell("backfill-workers-1", time);
-        figure::tell("backfill-wal", wal);
-    }
-    if figure::wanted("backfill-workers-2") {
-        let (time, _) = compare(same, |db| backfill(db, 2), single);
-        figure::tell("backfill-workers-2", time);
-    }
-    if figure::wanted("backfill-naive") {
-        // so much longer that one round will do
-        let (time, _) = compare_often(1, same, |db| backfill(db, 1), naive);
-        figure::tell("backfill-naive", time);
-    }
-    if figure::wanted("backfill-by-keys") {
-        let (time, _) = compare(same, |db| backfill(db, 1), by_keys);
-        figure::tell("backfill-by-keys", time);
+    for (triggers, suffix) in Triggers::BOTH {
+        let single = |db: &PgDatabase| single(db, triggers);
+        let name = format!("backfill-workers-1{suffix}");
+        let wal_name = format!("backfill-wal{suffix}");
+        if figure::wanted(&name) || figure::wanted(&wal_name) {
+            let (time, wal) = compare(same, |db| backfill(db, 1), single);
+            figure::tell(&name, time);
+            figure::tell(&wal_name, wal);
+        }
+        let name = format!("backfill-workers-2{suffix}");
+        if figure::wanted(&name) {
+            let (time, _) = compare(same, |db| backfill(db, 2), single);
+            figure::tell(&name, time);
+        }
+        let name = format!("backfill-naive{suffix}");
+        if figure::wanted(&name) {
+            let (time, _) = compare(same, |db| backfill(db, 1), |db| naive(db, triggers));
+            figure::tell(&name, time);
+        }
+        let name = format!("backfill-by-keys{suffix}");
+        if figure::wanted(&name) {
+            let (time, _) = compare(same, |db| backfill(db, 1), |db| by_keys(db, triggers));
+            figure::tell(&name, time);
+        }
     }
     for workers in [1, 2] {
         let name = format!("backfill-workers-{workers}-without-triggers");
         if figure::wanted(&name) {
             let bare = expanded.copy();
             run(&bare, "ALTER TABLE versions DISABLE TRIGGER USER");
-            let (time, _) = compare((&bare, &bare), |db| backfill(db, workers), single);
+            let alone = |db: &PgDatabase| single(db, Triggers::Act);
+            let (time, _) = compare((&bare, &bare), |db| backfill(db, workers), alone);
             figure::tell(&name, time);
         }
     }
@@ -372,7 +395,7 @@ fn growth(server: &Arc<PgServer>) {
         let mut times = Vec::new();
         for _ in 0..rounds {
             let ours = cost(&db, |db| backfill(db, 1));
-            let theirs = cost(&db, single);
+            let theirs = cost(&db, |db| single(db, Triggers::Act));
             eprintln!(
                 "{rows} rows: {:.2} s against {:.2} s",
                 ours.seconds, theirs.seconds

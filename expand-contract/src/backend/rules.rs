@@ -179,9 +179,9 @@ pub(crate) trait Rules: Sync {
 /// The rules of a dialect; an error if its feature is off.
 pub(crate) fn rules(dialect: Dialect) -> Result<&'static dyn Rules, Error> {
     match dialect {
-        #[cfg(feature = "postgres-backend")]
+        #[cfg(any(feature = "postgres-backend", feature = "build"))]
         Dialect::Postgres => Ok(&super::postgres::rules::Postgres),
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "build"))]
         Dialect::Sqlite => Ok(&super::sqlite::rules::Sqlite),
         #[allow(unreachable_patterns)]
         other => Err(Error::Unsupported {

@@ -9,11 +9,12 @@ use super::registry::{Acknowledgement, Found, Registry};
 use super::wire::Wire;
 use crate::backend::driver::driver;
 use crate::backend::session::Session;
+use crate::backoff::backoff;
 use crate::definition::MigrationDef;
 use crate::error::Error;
 use crate::ledger::{self, Seen, View};
 use crate::migration::Member;
-use crate::runner::{backoff, compatible};
+use crate::runner::compatible;
 use crate::shadow;
 use crate::state::Snapshot;
 

@@ -2,7 +2,8 @@
 
 use diesel::ConnectionResult;
 
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::error::Error;
 

@@ -1,7 +1,8 @@
 //! The processes that serve: each a row that it renews, and what it reads of the ledger while it does so.
 
-use super::schema::{meta, table, Meta};
 use super::store::{stage, text, Fields};
+use super::tables::table;
+use super::version::{meta, Meta};
 use crate::backend::session::{Session, BIND};
 use crate::definition::{Dialect, MigrationDef};
 use crate::error::{Error, While};

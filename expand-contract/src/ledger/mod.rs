@@ -1,35 +1,63 @@
 //! The library's own tables in the user's database. No other module writes to them.
 
+#[cfg(feature = "database")]
 mod cursor;
+#[cfg(feature = "database")]
 mod fleet;
+#[cfg(feature = "database")]
 mod gates;
+#[cfg(feature = "database")]
 mod instances;
 mod lease;
+#[cfg(feature = "database")]
 mod overview;
 mod queue;
+#[cfg(feature = "database")]
 mod requests;
+#[cfg(feature = "database")]
 mod runs;
+#[cfg(feature = "database")]
 mod saved;
+#[cfg(feature = "database")]
 mod schema;
+#[cfg(feature = "database")]
 mod shadow;
+mod sightings;
 mod store;
+#[cfg(feature = "database")]
 mod strangers;
+mod tables;
+#[cfg(feature = "database")]
+mod takeover;
+#[cfg(feature = "database")]
 mod verifications;
+mod version;
 
+#[cfg(feature = "database")]
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use cursor::{number, slot};
+#[cfg(feature = "database")]
 pub(crate) use fleet::Registered;
+#[cfg(feature = "database")]
 pub(crate) use instances::{deregister, is_current, register, renew, view, Instance, Seen, View};
 pub(crate) use lease::Lease;
+#[cfg(feature = "database")]
 pub(crate) use overview::{overview, Known};
 pub(crate) use queue::{Entry, Written};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "build"))]
 pub(crate) use queue::{COPYING, NAMED};
+#[cfg(feature = "database")]
 pub(crate) use runs::{BrokenOff, Entry as RunEntry};
-pub(crate) use schema::{ensure, meta, place, table, VERSION};
+#[cfg(feature = "database")]
+pub(crate) use schema::ensure;
+pub(crate) use sightings::{poisoned, saw, Origin};
 pub(crate) use store::{Ledger, Row};
-pub(crate) use strangers::{poisoned, saw, Origin};
+#[cfg(feature = "build")]
+pub(crate) use tables::whole;
+pub(crate) use tables::{place, table, VERSION};
+#[cfg(feature = "database")]
 pub(crate) use verifications::Compared;
+pub(crate) use version::meta;
 
 use crate::definition::{Conversion, Dialect, MigrationDef, Part, SqlExpr, Strategy};
 use crate::phase::{Side, Stage};

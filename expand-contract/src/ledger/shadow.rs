@@ -121,9 +121,4 @@ impl Ledger {
         }
         Ok(all)
     }
-
-    /// Forgets them: from here on other values are read.
-    pub(crate) fn forget_shadow_reads(&self, s: &mut dyn Session) -> Result<(), Error> {
-        self.delete(s, "shadow_reads")
-    }
 }

@@ -393,6 +393,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Forgets the shadow reads: from here on other values are read.
+    pub(crate) fn forget_shadow_reads(&self, s: &mut dyn Session) -> Result<(), Error> {
+        self.delete(s, "shadow_reads")
+    }
+
     /// Puts rows that do not convert on record.
     pub(crate) fn quarantine(&self, s: &mut dyn Session, rows: &[PoisonRow]) -> Result<(), Error> {
         let quarantine = self.table("quarantine");

@@ -1,7 +1,7 @@
 //! Where a migration stands: what people are told of it, and what statements need to know.
 
 use super::{table_name, Migrate, MigrateOn};
-use crate::backend::session::ConnectionSession;
+use crate::backend::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::definition::Dialect;
 use crate::error::Error;

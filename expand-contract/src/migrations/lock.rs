@@ -4,7 +4,8 @@ use diesel::migration::MigrationVersion;
 use diesel::result::Error as Diesel;
 
 use crate::backend::driver::driver;
-use crate::backend::session::{ConnectionSession, Session, BIND};
+use crate::backend::session::{Session, BIND};
+use crate::backend::ConnectionSession;
 use crate::backend::{RunnerBackend, RunnerConnection};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};

@@ -59,12 +59,13 @@ use diesel::ConnectionResult;
 
 pub use error::TimelineError;
 pub use harness::Harness;
-use name::{places, StepName};
+use name::StepName;
 use step::{Settings, StepMigration, Work};
 
 use crate::backend::RunnerConnection;
 use crate::migration::MigrateOn;
 use crate::options::Options;
+use crate::phase::place::places;
 use crate::phase::Step;
 
 type Source<C> =

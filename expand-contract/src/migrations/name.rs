@@ -5,28 +5,7 @@ use std::fmt;
 use diesel::migration::{MigrationName, MigrationVersion};
 
 use super::TimelineError;
-use crate::phase::{Pass, Step};
-
-/// One step in one pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) pass: Pass,
-    pub(super) step: Step,
-}
-
-/// All steps of a migration, those of a second pass behind those of the first.
-pub(super) fn places(two_passes: bool) -> impl Iterator<Item = Place> {
-    let passes: &[Pass] = match two_passes {
-        true => &[Pass::First, Pass::Second],
-        false => &[Pass::First],
-    };
-    let of = |pass: &Pass| {
-        let pass = *pass;
-        let chain = Step::ALL.into_iter().filter(|step| *step != Step::Rollback);
-        chain.map(move |step| Place { pass, step })
-    };
-    passes.iter().flat_map(of)
-}
+use crate::phase::place::Place;
 
 /// What Diesel's table keeps of a version: `VARCHAR(50)`.
 const LONGEST: usize = 50;
@@ -59,9 +38,7 @@ impl StepName {
         if !at.starts_with(|c: char| c.is_ascii_digit()) || !at.chars().all(allowed) {
             return Err(refused());
         }
-        let before = places(true).position(|other| other == place);
-        let number = before.ok_or_else(refused)? + 1;
-        let prefix = format!("{at}s{number:02}{}", place.step);
+        let prefix = format!("{at}{}", place.tag());
         let version = prefix.replace('-', "");
         if version.len() > LONGEST {
             return Err(refused());
@@ -88,6 +65,8 @@ impl MigrationName for StepName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phase::place::places;
+    use crate::phase::{Pass, Step};
 
     fn names(at: &str) -> Vec<StepName> {
         places(true)

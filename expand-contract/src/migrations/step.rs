@@ -8,15 +8,17 @@ use diesel::connection::BoxableConnection;
 use diesel::migration::{Migration as DieselMigration, MigrationMetadata, MigrationName, Result};
 use diesel::ConnectionResult;
 
-use super::name::{Place, StepName};
+use super::name::StepName;
 use super::TimelineError;
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::definition::MigrationDef;
 use crate::error::{Error, While};
 use crate::ledger::{self, Ledger};
 use crate::migration::{table_name, MigrateOn, Migration, Status};
 use crate::options::Options;
+use crate::phase::place::Place;
 use crate::phase::{Pass, Phase, Stage, Step};
 
 type MakeOptions = Arc<dyn Fn() -> Options + Send + Sync>;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use diesel::ConnectionResult;
 
 use super::{Hours, Options};
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::error::Error;
 

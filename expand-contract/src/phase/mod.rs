@@ -6,6 +6,8 @@
 mod ddl;
 mod in_place;
 mod moves;
+#[cfg(any(feature = "build", feature = "migrations"))]
+pub(crate) mod place;
 pub mod rules;
 mod standing;
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "database")]
 pub use crate::retry::{retry, transaction, upsert};
 
 /// What application code may assume of one migration.

@@ -5,6 +5,7 @@ mod carry;
 mod copies;
 pub(crate) mod cost;
 pub(crate) mod in_place;
+#[cfg(feature = "database")]
 mod shadow;
 #[cfg(all(test, feature = "sqlite", feature = "postgres-backend"))]
 mod tests;

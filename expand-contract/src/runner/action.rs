@@ -6,6 +6,7 @@ use super::triggers::Written;
 use super::{strangers, Facts, Runner};
 use crate::backend::driver::Driver;
 use crate::backend::session::Session;
+use crate::backoff::backoff;
 use crate::catalogue::Table;
 use crate::error::Error;
 use crate::gate::Gate;
@@ -303,13 +304,4 @@ pub(super) fn while_busy<T>(
             result => return result,
         }
     }
-}
-
-/// 20 ms, growing to 2 s, each time a little different from other processes'.
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    let base = 20u64 << attempt.min(7);
-    let noise = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |now| u64::from(now.subsec_nanos()));
-    Duration::from_millis((base / 2 + noise % base).min(2_000))
 }

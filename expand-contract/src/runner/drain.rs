@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::action::backoff;
 use super::job::{reason, Job};
 use super::{triggers, Facts, Runner};
 use crate::backend::driver::Driver;
 use crate::backend::session::Session;
 use crate::backend::Direction;
+use crate::backoff::backoff;
 use crate::definition::Conversion;
 use crate::error::{Error, PoisonRow, While};
 use crate::gate::Gate;

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::action::backoff;
 use super::hand::Hand;
 use super::steering::Steering;
 use super::walk::{Batch, Course};
 use crate::backend::driver::{Driver, Range, Segment};
 use crate::backend::session::{transaction, Session};
 use crate::backend::{Direction, Outcome, Request};
+use crate::backoff::backoff;
 use crate::error::{Error, PoisonRow, While};
 use crate::ledger::{Ledger, Written};
 use crate::plan::{Active, Context};

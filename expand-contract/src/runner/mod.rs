@@ -25,7 +25,6 @@ mod verify;
 mod walk;
 mod workers;
 
-pub(crate) use action::backoff;
 pub use drain::Drained;
 pub(crate) use locate::{compatible, locate, Position};
 

@@ -10,7 +10,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::action::backoff;
 use super::hand::Hand;
 use super::pace::{Pace, Permit};
 use super::steering::Steering;
@@ -18,6 +17,7 @@ use super::walk::{Again, Batch, Between, Errand, OneBatch};
 use super::Runner;
 use crate::backend::driver::Driver;
 use crate::backend::session::{Connect, Session};
+use crate::backoff::backoff;
 use crate::error::Error;
 use crate::ledger::Lease;
 

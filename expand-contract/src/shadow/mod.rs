@@ -74,7 +74,8 @@ pub use verdict::{Sampled, Seen, Verdict};
 use diesel::connection::TransactionManager;
 
 use crate::backend::driver::driver;
-use crate::backend::session::{transaction, ConnectionSession, Session};
+use crate::backend::session::{transaction, Session};
+use crate::backend::ConnectionSession;
 use crate::backend::{Converter, RunnerConnection};
 use crate::error::Error;
 use crate::ledger::Ledger;

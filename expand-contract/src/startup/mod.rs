@@ -33,7 +33,8 @@ use std::time::Duration;
 
 pub use finding::{Finding, Severity, StartupError};
 
-use crate::backend::session::{ConnectionSession, Session};
+use crate::backend::session::Session;
+use crate::backend::ConnectionSession;
 use crate::backend::RunnerConnection;
 use crate::error::Error;
 use crate::ledger::{self, Known, VERSION};

@@ -11,7 +11,7 @@ use super::rules::Postgres;
 use crate::backend::rules::Rules;
 use crate::backend::session::Session;
 use crate::catalogue::Table;
-use crate::error::{Error, While};
+use crate::error::{said, Error, While};
 use crate::plan::Other;
 use crate::waiting::{Blocker, Transaction};
 
@@ -165,11 +165,7 @@ pub(super) fn ddl(s: &mut dyn Session, sql: &str) -> Result<(), Error> {
 
 /// Whether the error is the one of [`guarded`].
 pub(super) fn is_missed(error: &Error) -> bool {
-    use diesel::result::{DatabaseErrorKind, Error as Diesel};
-    matches!(error, Error::Database {
-            source: Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, info),
-            ..
-        } if info.message() == MESSAGE)
+    said(error).is_some_and(|said| said.is_serialization_failure && said.message == MESSAGE)
 }
 
 /// Who holds, or waits ahead for, locks that keep `mode` on the table and its partitions, and the gate, out of reach; those

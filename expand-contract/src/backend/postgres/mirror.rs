@@ -6,10 +6,8 @@
 
 use crate::backend::mirror::{Defaulted, Mirror, PREFIX};
 use crate::backend::rules::Rules;
-use crate::backend::session::{Session, BIND};
-use crate::catalogue::Table;
 use crate::definition::{Conversion, Dialect};
-use crate::error::{Error, While};
+use crate::error::Error;
 use crate::ledger;
 use crate::phase::Side;
 use crate::plan::Context;
@@ -374,26 +372,4 @@ pub(crate) fn names(cx: &Context<'_>) -> Result<Vec<String>, Error> {
         );
     }
     Ok(out)
-}
-
-/// Those that are not on the table and each of its partitions, or do not fire for everybody's writes. A trigger's function cannot be gone while the
-/// trigger is there.
-pub(super) fn missing(
-    s: &mut dyn Session,
-    table: &Table,
-    triggers: &[String],
-) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "SELECT t.tgname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
-         WHERE t.tgrelid = ({BIND}::text)::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') \
-         AND NOT EXISTS (SELECT FROM {family} f WHERE f.id <> t.tgrelid AND NOT EXISTS (SELECT FROM pg_trigger c \
-           WHERE c.tgrelid = f.id AND c.tgname = t.tgname AND c.tgenabled IN ('O', 'A')))",
-        family = super::lock::family(table)
-    );
-    let rows = s
-        .rows(&sql, &[Some(table.id.clone())])
-        .during("looking for the triggers of the safety net")?;
-    let found: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    let missing = triggers.iter().filter(|name| !found.contains(name));
-    Ok(missing.cloned().collect())
 }

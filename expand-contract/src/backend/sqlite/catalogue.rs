@@ -305,3 +305,24 @@ fn estimate(s: &mut dyn Session, name: &str) -> Result<Option<u64>, Error> {
     let rows = rows.into_iter().flatten().flatten().next();
     Ok(rows.and_then(|rows| rows.parse().ok()))
 }
+
+/// Those of the library's triggers that are not on the table.
+pub(super) fn missing_triggers(
+    s: &mut dyn Session,
+    table: &Table,
+    triggers: &[String],
+) -> Result<Vec<String>, Error> {
+    let master = match &table.name.schema {
+        Some(schema) => format!("{}.sqlite_master", table.dialect.quote(schema)),
+        None => "sqlite_master".to_owned(),
+    };
+    let sql = format!(
+        "SELECT name FROM {master} WHERE type = 'trigger' AND lower(tbl_name) = lower({BIND})"
+    );
+    let rows = s
+        .rows(&sql, &[Some(table.name.name.clone())])
+        .during("looking for the triggers of the safety net")?;
+    let found: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let missing = triggers.iter().filter(|name| !found.contains(name));
+    Ok(missing.cloned().collect())
+}

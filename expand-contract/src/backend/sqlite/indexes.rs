@@ -156,23 +156,6 @@ fn keys(
     Ok(out)
 }
 
-pub(super) fn tail(index: &Index) -> String {
-    let dialect = Dialect::Sqlite;
-    let key = |key: &IndexKey| {
-        let what = match &key.expression {
-            Some(expression) => expression.sql(dialect),
-            None => dialect.quote(&key.column),
-        };
-        format!("{what}{}{}", key.typed, key.order)
-    };
-    let keys: Vec<String> = index.keys.iter().map(key).collect();
-    let mut sql = format!("({})", keys.join(", "));
-    if let Some(condition) = &index.condition {
-        sql.push_str(&format!(" WHERE {}", condition.sql(dialect)));
-    }
-    sql
-}
-
 #[cfg(test)]
 mod tests {
     use super::IndexText;

@@ -7,10 +7,8 @@
 
 use crate::backend::mirror::{Mirror, PREFIX};
 use crate::backend::rules::Rules;
-use crate::backend::session::{Session, BIND};
-use crate::catalogue::Table;
 use crate::definition::{Conversion, Dialect};
-use crate::error::{Error, While};
+use crate::error::Error;
 use crate::ledger::{self, Origin};
 use crate::phase::Side;
 use crate::plan::Context;
@@ -257,25 +255,4 @@ pub(crate) fn names(cx: &Context<'_>, retired: bool) -> Result<Vec<String>, Erro
         );
     }
     Ok(out)
-}
-
-/// Those that are not on the table.
-pub(super) fn missing(
-    s: &mut dyn Session,
-    table: &Table,
-    triggers: &[String],
-) -> Result<Vec<String>, Error> {
-    let master = match &table.name.schema {
-        Some(schema) => format!("{}.sqlite_master", table.dialect.quote(schema)),
-        None => "sqlite_master".to_owned(),
-    };
-    let sql = format!(
-        "SELECT name FROM {master} WHERE type = 'trigger' AND lower(tbl_name) = lower({BIND})"
-    );
-    let rows = s
-        .rows(&sql, &[Some(table.name.name.clone())])
-        .during("looking for the triggers of the safety net")?;
-    let found: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    let missing = triggers.iter().filter(|name| !found.contains(name));
-    Ok(missing.cloned().collect())
 }

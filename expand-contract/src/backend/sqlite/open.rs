@@ -1,12 +1,10 @@
 //! Read transactions that see the file as it was.
 
+use super::rules::CHECKPOINT;
 use crate::backend::driver::Mark;
 use crate::backend::session::Session;
 use crate::error::{Error, While};
 use crate::waiting::Transaction;
-
-/// Copies what it can of the write-ahead log into the file, waits for nobody, and says how far it came.
-pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// See [`crate::backend::driver::Driver::older_transactions`].
 ///

@@ -1,14 +1,17 @@
 //! SQLite's DDL.
 
-use super::{definition, indexes, mirror, queue};
+use super::{definition, mirror, queue};
 use crate::backend::queue::Mode;
 use crate::backend::rules::Rules;
-use crate::catalogue::{Index, Table};
+use crate::catalogue::{Index, IndexKey, Table};
 use crate::definition::{Conversion, Dialect};
 use crate::error::Error;
 use crate::phase::{Phase, Side, Step};
 use crate::plan::actions::sql;
 use crate::plan::{Action, Active, Context, Definition, Kind, SavedIndex, Work};
+
+/// Copies what it can of the write-ahead log into the file, waits for nobody, and says how far it came.
+pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 pub(crate) struct Sqlite;
 
@@ -117,7 +120,7 @@ impl Rules for Sqlite {
             if index.unique { "UNIQUE " } else { "" },
             quote(name),
             quote(&table.name.name),
-            index.given.clone().unwrap_or_else(|| indexes::tail(index))
+            index.given.clone().unwrap_or_else(|| tail(index))
         )
     }
 
@@ -150,7 +153,7 @@ impl Rules for Sqlite {
     }
 
     fn snapshots_sql(&self, _table: &Table) -> String {
-        super::open::CHECKPOINT.to_owned()
+        CHECKPOINT.to_owned()
     }
 
     fn transactions_sql(&self, _table: &Table) -> Option<String> {
@@ -410,4 +413,22 @@ impl Rules for Sqlite {
         work.extend(indexes);
         Ok(work)
     }
+}
+
+/// What follows the table's name in the statement that creates the index.
+fn tail(index: &Index) -> String {
+    let dialect = Dialect::Sqlite;
+    let key = |key: &IndexKey| {
+        let what = match &key.expression {
+            Some(expression) => expression.sql(dialect),
+            None => dialect.quote(&key.column),
+        };
+        format!("{what}{}{}", key.typed, key.order)
+    };
+    let keys: Vec<String> = index.keys.iter().map(key).collect();
+    let mut sql = format!("({})", keys.join(", "));
+    if let Some(condition) = &index.condition {
+        sql.push_str(&format!(" WHERE {}", condition.sql(dialect)));
+    }
+    sql
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod constraints;
 mod foreign_keys;
+pub(super) mod in_place;
 mod indexes;
 mod key_obstacles;
 pub(super) mod obstacles;
