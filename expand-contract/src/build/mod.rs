@@ -6,6 +6,7 @@
 //! - [`Models`] reads the models from source, with the parser and the checks of the derives.
 //! - [`Lints`] reads the migrations of Diesel's layout and says what would hurt, see [`lint_rules`].
 //! - [`Snapshot`] remembers what the last release read.
+//! - [`StepFiles`] keeps the SQL of every step beside the project's migrations.
 //! - [`InUse`] is what the second learns from the first, as data.
 
 mod finding;
@@ -14,12 +15,14 @@ mod models;
 mod script;
 mod snapshot;
 mod source;
+mod steps;
 
 pub use finding::{Finding, Level, Position, Report};
 pub use lints::{databases_of, rules, Database, InUse, Lints, Reader};
 pub use models::{Declared, DeclaredChange, Models, ModelsFound};
 pub use script::Build;
 pub use snapshot::Snapshot;
+pub use steps::StepFiles;
 
 /// The list of the lints' rules.
 #[doc = include_str!("../../docs/lints.md")]

@@ -10,6 +10,7 @@ use super::lints::{InUse, Lints};
 use super::models::Models;
 use super::snapshot::{self, Snapshot};
 use super::source;
+use super::steps::StepFiles;
 
 /// What a build script checks.
 ///
@@ -31,6 +32,7 @@ pub struct Build {
     models: Option<Models>,
     lints: Vec<Lints>,
     snapshot: Option<Snapshot>,
+    steps: Vec<StepFiles>,
 }
 
 impl Build {
@@ -57,7 +59,14 @@ impl Build {
         self
     }
 
-    /// Reads and checks everything; says nothing to anybody. Writes nothing, except a snapshot that is to be accepted.
+    /// The steps of the migrations as files, for one database; needs [`Build::models`].
+    pub fn steps(mut self, steps: StepFiles) -> Self {
+        self.steps.push(steps);
+        self
+    }
+
+    /// Reads and checks everything; says nothing to anybody. Writes nothing, except a snapshot and files of steps that are to
+    /// be accepted, and the files of steps in `OUT_DIR`.
     pub fn check(&self) -> Report {
         let mut report = Report::default();
         let models = self.models.as_ref().map(Models::read);
@@ -68,6 +77,11 @@ impl Build {
         let snapshot = snapshot.map(|(snapshot, models)| snapshot.check(models));
         if let Some(snapshot) = &snapshot {
             report.merge(snapshot.report.clone());
+        }
+        if let Some(models) = &models {
+            for steps in &self.steps {
+                report.merge(steps.check(models));
+            }
         }
         for lints in &self.lints {
             let checked = match &models {

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use expand_contract_model::{names, Change, Migration, Model, Record, TableDecl, TableMigration};
+use expand_contract_model::{
+    names, Change, Conversion, Migration, Model, Part, PerDialect, Record, SqlExpr, Strategy,
+    TableDecl, TableMigration,
+};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{DeriveInput, ItemMacro};
@@ -45,6 +48,54 @@ pub struct DeclaredChange {
     pub retype_from: Option<String>,
     /// The field's or column's name.
     pub at: Position,
+    pub(crate) how: How,
+}
+
+/// How a column is changed, in plain data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct How {
+    pub(crate) in_place: bool,
+    pub(crate) conversion: Converted,
+    pub(crate) lossless: bool,
+    pub(crate) monotonic: bool,
+    pub(crate) sql_type: PerDialect<String>,
+    /// Names of objects, and what they are on the new column.
+    pub(crate) carry: Vec<(String, Option<Cut>)>,
+}
+
+/// An SQL expression in pieces.
+pub(crate) type Cut = PerDialect<Vec<Part>>;
+
+/// By what values are converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Converted {
+    Identity,
+    Sql { up: Cut, down: Cut },
+    Rust,
+}
+
+impl How {
+    fn of(change: &Change) -> Self {
+        let cut = |sql: &SqlExpr| sql.clone().map(|_, sql| sql.parts);
+        let carry = change.carry.iter();
+        How {
+            in_place: change.strategy == Strategy::InPlace,
+            conversion: match &change.conversion {
+                Conversion::Identity => Converted::Identity,
+                Conversion::Sql { up, down } => Converted::Sql {
+                    up: cut(up),
+                    down: cut(down),
+                },
+                Conversion::Functions { .. } | Conversion::Traits => Converted::Rust,
+            },
+            lossless: change.lossless,
+            monotonic: change.monotonic,
+            sql_type: change.sql_type.clone().map(|_, ty| ty.value()),
+            carry: carry
+                .map(|carried| (carried.name.value(), carried.sql.as_ref().map(cut)))
+                .collect(),
+        }
+    }
 }
 
 /// A `table!`.
@@ -54,6 +105,8 @@ pub(crate) struct Table {
     pub(crate) schema: Option<String>,
     pub(crate) name: String,
     pub(crate) columns: Vec<TableColumn>,
+    /// Names in the database.
+    pub(crate) primary_key: Vec<String>,
     pub(crate) file: PathBuf,
     pub(crate) at: Position,
     /// The modules around it, from the root of what was read.
@@ -67,10 +120,17 @@ pub(crate) struct TableColumn {
     pub(crate) name: String,
     /// Its type as it is written.
     pub(crate) ty: String,
+    /// `#[max_length = …]`.
+    pub(crate) max_length: Option<String>,
     pub(crate) at: Position,
 }
 
 impl Table {
+    /// The column with this identifier.
+    pub(crate) fn column(&self, ident: &str) -> Option<&TableColumn> {
+        self.columns.iter().find(|column| column.ident == ident)
+    }
+
     /// Its name in the database, with the schema where there is one.
     pub(crate) fn key(&self) -> String {
         match &self.schema {
@@ -202,13 +262,22 @@ impl Outcome {
             ident: names::text(&column.ident),
             name: column.sql_name.clone(),
             ty: written(&column.ty),
+            max_length: column.attrs.iter().find_map(max_length),
             at: text::start(column.ident.span()),
         });
+        let key = table
+            .primary_key
+            .iter()
+            .map(|ident| match table.column(ident) {
+                Some(column) => column.sql_name.clone(),
+                None => names::text(ident),
+            });
         self.tables.push(Table {
             ident: names::text(&table.ident),
             schema: table.schema.as_ref().map(names::text),
             name: table.sql_name.clone(),
             columns: columns.collect(),
+            primary_key: key.collect(),
             file: file.to_path_buf(),
             at: text::start(table.ident.span()),
             module: self.module.clone(),
@@ -255,6 +324,7 @@ impl Outcome {
             via: change.via.clone(),
             retype_from: change.retype_from.as_ref().map(written),
             at: text::start(change.span),
+            how: How::of(change),
         };
         self.declared.push(Declared {
             id: migration.id.clone(),
@@ -309,6 +379,17 @@ fn segments_of(path: &syn::Path) -> Vec<String> {
     segments
         .map(|segment| names::text(&segment.ident))
         .collect()
+}
+
+/// What Diesel's CLI writes above a column of a limited type.
+fn max_length(attribute: &syn::Attribute) -> Option<String> {
+    let syn::Meta::NameValue(given) = &attribute.meta else {
+        return None;
+    };
+    given
+        .path
+        .is_ident("max_length")
+        .then(|| given.value.to_token_stream().to_string())
 }
 
 /// As it is written, without the spaces.

@@ -19,7 +19,7 @@ use super::finding::{Level, Position, Report};
 use super::lints::{Database, InUse, STACK_BYTES};
 use cfg::Cfg;
 use found::Outcome;
-pub(crate) use found::Table;
+pub(crate) use found::{Converted, Cut, Table, TableColumn};
 pub use found::{Declared, DeclaredChange};
 
 #[derive(Debug, Clone)]

@@ -22,6 +22,11 @@ use format::Content;
 /// The environment variable that lets a snapshot be written: `1`, or columns that may go (`users.email,users.phone`).
 pub(crate) const ACCEPT: &str = "EXPAND_CONTRACT_ACCEPT";
 
+/// The day, as it stands in a snapshot.
+pub(crate) fn today() -> impl std::fmt::Display {
+    Date::today()
+}
+
 /// How many days after `contracted` an annotation is asked about.
 const PATIENCE: i64 = 14;
 

@@ -1,0 +1,201 @@
+//! PostgreSQL: the first transaction of `expand`, as a statement of its own.
+//!
+//! It is the one that the runner makes, and nothing that comes behind it: the barrier is left to the next step, which the
+//! ledger tells that it has not been waited for. What the sources cannot know is asserted first. SQLite has no such statement,
+//! since nothing there makes DDL depend on a condition, and a file that was run by the runner has to be passed over.
+
+use super::guard::Guard;
+use super::recorder::Recorder;
+use crate::catalogue::Table;
+use crate::error::Error;
+use crate::ledger::{self, Lease, Ledger};
+use crate::phase::{Phase, Step};
+use crate::plan::{Action, Context, Kind, Work};
+
+/// Who the ledger says it was.
+const RUNNER: &str = "a migration file";
+
+/// The block that expands a table, unless that was done.
+pub(super) fn block(cx: &Context<'_>, guard: &Guard<'_>, action: &Action) -> Result<String, Error> {
+    let Kind::Publish { to, .. } = action.kind else {
+        return Err(Error::Unexpected {
+            what: format!("the action {}", action.name),
+        });
+    };
+    let ledger = Ledger::new(cx.table.dialect, cx.def);
+    let name = cx.table.name.to_string();
+    let lease = Lease::of_a_file(&name, RUNNER);
+    let mut own = Recorder::new(cx);
+    let mut changed = Recorder::new(cx);
+    for piece in &action.work {
+        match piece {
+            Work::Freeze => {
+                ledger.forget_shadow_reads(&mut own)?;
+                for change in cx.changes {
+                    ledger.freeze(&mut own, change.index, &change.frozen)?;
+                }
+            }
+            Work::Sql(sql) => changed.statements.push(sql.clone()),
+            other => {
+                return Err(Error::Unexpected {
+                    what: format!("{other:?} in a migration file"),
+                })
+            }
+        }
+    }
+    ledger.record(&mut own, &lease, action.step, &action.name)?;
+    ledger.publish(&mut own, &lease, &name, (Step::Expand, to), (false, false))?;
+
+    let mut body = String::new();
+    let mut say = |heading: &str, statements: &[String]| {
+        body.push_str(&format!("\n  -- {heading}\n"));
+        for sql in statements {
+            body.push_str(&format!("  {}\n", executed(sql)));
+        }
+    };
+    say("the library's own tables", &ledger::whole(cx.table.dialect));
+    let gate = [
+        "LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE".to_owned(),
+        format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", cx.table.sql()),
+    ];
+    say("the locks that the runner takes", &gate);
+    body.push_str(&ledger_checks(cx, guard));
+    let mut say = |heading: &str, statements: &[String]| {
+        body.push_str(&format!("\n  -- {heading}\n"));
+        for sql in statements {
+            body.push_str(&format!("  {}\n", executed(sql)));
+        }
+    };
+    say(&action.name, &changed.statements);
+    say("what the runner would note", &own.statements);
+
+    let checks = checks(cx, guard);
+    let original = format!(
+        "pass = 1 AND phase = '{}' AND cleanup = 0",
+        Phase::Original.as_str()
+    );
+    let me = guard.me();
+    Ok(format!(
+        "DO $expand$\nDECLARE\n  waits text := current_setting('lock_timeout');\n  path text := current_setting('search_path');\n\
+         BEGIN\n  \
+         IF to_regclass('expand_contract.migrations') IS NOT NULL THEN\n    \
+         IF EXISTS (SELECT 1 FROM expand_contract.migrations WHERE {me} AND NOT ({original})) THEN\n      \
+         RETURN;\n    END IF;\n  END IF;\n\
+         {checks}  PERFORM set_config('lock_timeout', '400ms', true);\n{body}\n  \
+         PERFORM set_config('lock_timeout', waits, true);\n  PERFORM set_config('search_path', path, true);\n\
+         END\n$expand$;\n"
+    ))
+}
+
+/// As text that the block runs: no name of the block's is looked for in it, and what returns rows needs no other word.
+fn executed(sql: &str) -> String {
+    let mut tag = "$sql$".to_owned();
+    while sql.contains(&tag) {
+        tag.insert(tag.len() - 1, '_');
+    }
+    format!("EXECUTE {tag}{sql}{tag};")
+}
+
+/// Refuses a database that is not what the sources tell.
+fn checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
+    let (rules, table) = (cx.rules, cx.table);
+    let relation = format!("to_regclass({})", rules.literal(&table.sql()));
+    let mut out = String::new();
+    let mut refuse_if = |condition: &str, why: &str| {
+        let message = rules.literal(&format!(
+            "expand-contract: {why}. Let the runner expand migration `{}`: `Migration::advance_to(conn, Step::Expand)` in the \
+             application; then run this again",
+            guard.def.id
+        ));
+        out.push_str(&format!(
+            "  IF {condition} THEN\n    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE =\n      \
+             {message};\n  END IF;\n"
+        ));
+    };
+    let named = &table.name;
+    refuse_if(
+        &format!(
+            "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = {relation} AND c.relkind = 'r' AND NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)))"
+        ),
+        &format!("{named} is not there, or no plain table"),
+    );
+    let key: Vec<String> = table
+        .primary_key
+        .iter()
+        .map(|name| rules.literal(name))
+        .collect();
+    refuse_if(
+        &format!(
+            "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n \
+             WHERE i.indrelid = {relation} AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place) \
+             IS DISTINCT FROM ARRAY[{}]::text[]",
+            key.join(", ")
+        ),
+        &format!("the primary key of {named} is not the one of `table!`"),
+    );
+    for change in cx.changes {
+        let (old, frozen) = (rules.literal(change.from), &change.frozen);
+        refuse_if(
+            &format!(
+                "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                 WHERE a.attrelid = {relation} AND a.attname = {old} AND NOT a.attisdropped \
+                 AND pg_catalog.format_type(a.atttypid, a.atttypmod) = {} AND a.attnotnull = {} AND NOT a.atthasdef \
+                 AND a.attidentity = '' AND a.attgenerated = '' AND a.attcollation = t.typcollation \
+                 AND a.attstorage = t.typstorage AND a.attcompression = '' AND coalesce(a.attstattarget, -1) = -1 \
+                 AND a.attacl IS NULL AND a.attoptions IS NULL AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL)",
+                rules.literal(&frozen.old_type),
+                frozen.not_null
+            ),
+            &format!(
+                "column {} of {named} is not a {}{} with nothing else to it, as `table!` tells",
+                change.from,
+                frozen.old_type,
+                if frozen.not_null { " NOT NULL" } else { "" }
+            ),
+        );
+    }
+    // before anything of this release's is put over a later one's
+    let newer = format!(
+        "to_regclass('expand_contract.meta') IS NOT NULL THEN\n    IF EXISTS (SELECT 1 FROM expand_contract.meta WHERE version <> {})",
+        ledger::VERSION
+    );
+    let message =
+        rules.literal("expand-contract: the ledger is one of another release: nothing was changed");
+    out.push_str(&format!(
+        "  IF {newer} THEN\n      RAISE EXCEPTION USING MESSAGE = {message};\n    END IF;\n  END IF;\n"
+    ));
+    out
+}
+
+/// Refuses what the ledger has against it, under the locks.
+fn ledger_checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
+    let table = cx.rules.literal(&cx.table.name.to_string());
+    let me = guard.me();
+    let checks = [
+        (
+            format!("SELECT 1 FROM expand_contract.runners WHERE table_name = {table} AND held = 1"),
+            "a runner is at work on the table",
+        ),
+        (
+            format!(
+                "SELECT 1 FROM expand_contract.migrations WHERE table_name = {table} AND NOT ({me}) \
+                 AND phase <> 'contracted' AND NOT (phase = 'original' AND pass = 1 AND cleanup = 0)"
+            ),
+            "another migration of the table is under way",
+        ),
+    ];
+    let check = |(found, why): (String, &str)| {
+        let message = cx
+            .rules
+            .literal(&format!("expand-contract: {why}: nothing was changed"));
+        format!("  IF EXISTS ({found}) THEN\n    RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n")
+    };
+    checks.into_iter().map(check).collect()
+}
+
+/// Whether the sources tell all that the block needs.
+pub(super) fn is_possible(table: &Table, unknown: &[String]) -> bool {
+    unknown.is_empty() && table.primary_key.len() == table.cursor.len()
+}

@@ -1,0 +1,154 @@
+//! What the sources tell of a table: columns and key. What else is on it, only a database knows.
+
+use super::types;
+use crate::build::models::{Declared, Table as Source, TableColumn};
+use crate::catalogue::{Column, KeyColumn, Table};
+use crate::definition::{ChangeDef, Dialect, MigrationDef, TableName};
+use crate::phase::place::Place;
+use crate::phase::{Pass, Side, Step};
+
+/// A table as it is before a step.
+pub(super) struct Sketch {
+    pub(super) table: Table,
+    /// What has a type that the sources do not tell: SQL cannot be run that names it.
+    pub(super) unknown: Vec<String>,
+}
+
+impl Sketch {
+    pub(super) fn of(
+        (declared, source): (&Declared, &Source),
+        def: &'static MigrationDef,
+        dialect: Dialect,
+        place: Place,
+    ) -> Self {
+        let mut unknown = Vec::new();
+        let mut columns = Vec::new();
+        for column in &source.columns {
+            let mut changes = declared.changes.iter().zip(def.changes);
+            let changed = changes.find(|(change, _)| change.column == column.ident);
+            match changed {
+                Some((change, def)) => {
+                    let old = match &change.retype_from {
+                        Some(ty) => (ty.as_str(), None),
+                        None => (column.ty.as_str(), column.max_length.as_deref()),
+                    };
+                    let changing = Changing {
+                        def,
+                        column,
+                        old,
+                        dialect,
+                    };
+                    columns.extend(changing.columns(place, &mut unknown));
+                }
+                None => {
+                    let ty = (column.ty.as_str(), column.max_length.as_deref());
+                    let is_key = source.primary_key.contains(&column.name);
+                    let type_sql = type_of(ty, dialect).unwrap_or_else(|| {
+                        if is_key {
+                            unknown.push(column.name.clone());
+                        }
+                        column.ty.clone()
+                    });
+                    columns.push(plain(&column.name, type_sql, ty.0, dialect));
+                }
+            }
+        }
+        let key = source.primary_key.iter();
+        let cursor = key.filter_map(|name| {
+            let column = columns.iter().find(|column| column.name == *name)?;
+            Some(KeyColumn {
+                sql: dialect.quote(name),
+                type_sql: column.type_sql.clone(),
+            })
+        });
+        let table = Table {
+            dialect,
+            name: TableName {
+                schema: source.schema.clone(),
+                name: source.name.clone(),
+            },
+            id: String::new(),
+            primary_key: source.primary_key.clone(),
+            cursor: cursor.collect(),
+            columns,
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            statistics: Vec::new(),
+            foreign_keys: Vec::new(),
+            partitions: None,
+            estimate: None,
+            create_sql: String::new(),
+        };
+        Sketch { table, unknown }
+    }
+}
+
+/// A column of `table!` that a change is about.
+struct Changing<'c> {
+    def: &'static ChangeDef,
+    column: &'c TableColumn,
+    /// The old column's type, and its length.
+    old: (&'c str, Option<&'c str>),
+    dialect: Dialect,
+}
+
+impl Changing<'_> {
+    /// The columns of it that are there.
+    fn columns(&self, place: Place, unknown: &mut Vec<String>) -> Vec<Column> {
+        let def = self.def;
+        let old_type = type_of(self.old, self.dialect).unwrap_or_else(|| {
+            unknown.push(def.old.to_owned());
+            format!("<the type of {}>", def.old)
+        });
+        let new_type = match def.new_type.get(self.dialect) {
+            Some(declared) => declared.to_owned(),
+            None => old_type.clone(),
+        };
+        let new_ty = self.column.ty.as_str();
+        let is_there = place.step != Step::Expand;
+        let new = |side: Side| plain(def.name(side), new_type.clone(), new_ty, self.dialect);
+        let mut columns = Vec::new();
+        match (place.pass, def.two_passes()) {
+            (Pass::First, two_passes) => {
+                columns.push(plain(def.old, old_type, self.old.0, self.dialect));
+                if is_there {
+                    columns.push(new(if two_passes { Side::Via } else { Side::New }));
+                }
+            }
+            (Pass::Second, true) => {
+                columns.push(new(Side::Via));
+                if is_there {
+                    columns.push(new(Side::New));
+                }
+            }
+            (Pass::Second, false) => columns.push(new(Side::New)),
+        }
+        columns
+    }
+}
+
+fn type_of((ty, length): (&str, Option<&str>), dialect: Dialect) -> Option<String> {
+    types::existing(ty, length, dialect)
+}
+
+fn plain(name: &str, type_sql: String, ty: &str, dialect: Dialect) -> Column {
+    let not_null = !types::is_nullable(ty);
+    let definition = match dialect {
+        Dialect::Postgres => String::new(),
+        Dialect::Sqlite => {
+            let not_null = if not_null { " NOT NULL" } else { "" };
+            format!("{} {type_sql}{not_null}", dialect.quote(name))
+        }
+    };
+    Column {
+        name: name.to_owned(),
+        type_sql,
+        collate: String::new(),
+        not_null,
+        not_null_name: None,
+        default: None,
+        extras: Vec::new(),
+        sequences: Vec::new(),
+        definition,
+    }
+}
