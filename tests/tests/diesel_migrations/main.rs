@@ -9,3 +9,4 @@ mod processes;
 mod refusals;
 mod revert;
 mod startup;
+mod step_files;

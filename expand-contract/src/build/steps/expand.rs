@@ -5,8 +5,9 @@
 //! since nothing there makes DDL depend on a condition, and a file that was run by the runner has to be passed over.
 
 use super::guard::Guard;
+use super::ledger::executed;
 use super::recorder::Recorder;
-use crate::catalogue::Table;
+use super::table::Sketch;
 use crate::error::Error;
 use crate::ledger::{self, Lease, Ledger};
 use crate::phase::{Phase, Step};
@@ -16,7 +17,12 @@ use crate::plan::{Action, Context, Kind, Work};
 const RUNNER: &str = "a migration file";
 
 /// The block that expands a table, unless that was done.
-pub(super) fn block(cx: &Context<'_>, guard: &Guard<'_>, action: &Action) -> Result<String, Error> {
+pub(super) fn block(
+    cx: &Context<'_>,
+    sketch: &Sketch,
+    guard: &Guard<'_>,
+    action: &Action,
+) -> Result<String, Error> {
     let Kind::Publish { to, .. } = action.kind else {
         return Err(Error::Unexpected {
             what: format!("the action {}", action.name),
@@ -46,30 +52,22 @@ pub(super) fn block(cx: &Context<'_>, guard: &Guard<'_>, action: &Action) -> Res
     ledger.record(&mut own, &lease, action.step, &action.name)?;
     ledger.publish(&mut own, &lease, &name, (Step::Expand, to), (false, false))?;
 
-    let mut body = String::new();
-    let mut say = |heading: &str, statements: &[String]| {
-        body.push_str(&format!("\n  -- {heading}\n"));
-        for sql in statements {
-            body.push_str(&format!("  {}\n", executed(sql)));
-        }
-    };
-    say("the library's own tables", &ledger::whole(cx.table.dialect));
     let gate = [
         "LOCK TABLE expand_contract.gate IN ACCESS EXCLUSIVE MODE".to_owned(),
         format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", cx.table.sql()),
     ];
-    say("the locks that the runner takes", &gate);
-    body.push_str(&ledger_checks(cx, guard));
-    let mut say = |heading: &str, statements: &[String]| {
-        body.push_str(&format!("\n  -- {heading}\n"));
-        for sql in statements {
-            body.push_str(&format!("  {}\n", executed(sql)));
-        }
-    };
-    say(&action.name, &changed.statements);
-    say("what the runner would note", &own.statements);
+    let parts = [
+        ("the locks that the runner takes", &gate[..]),
+        (action.name.as_str(), &changed.statements),
+        ("what the runner would note", &own.statements),
+    ];
+    let [locks, work, notes] = parts.map(|(heading, statements)| {
+        let statements: String = statements.iter().map(|sql| executed(sql)).collect();
+        format!("\n  -- {heading}\n{statements}")
+    });
+    let body = format!("{locks}{}{work}{notes}", ledger_checks(cx, guard));
 
-    let checks = checks(cx, guard);
+    let checks = checks(cx, sketch, guard);
     let original = format!(
         "pass = 1 AND phase = '{}' AND cleanup = 0",
         Phase::Original.as_str()
@@ -87,17 +85,8 @@ pub(super) fn block(cx: &Context<'_>, guard: &Guard<'_>, action: &Action) -> Res
     ))
 }
 
-/// As text that the block runs: no name of the block's is looked for in it, and what returns rows needs no other word.
-fn executed(sql: &str) -> String {
-    let mut tag = "$sql$".to_owned();
-    while sql.contains(&tag) {
-        tag.insert(tag.len() - 1, '_');
-    }
-    format!("EXECUTE {tag}{sql}{tag};")
-}
-
 /// Refuses a database that is not what the sources tell.
-fn checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
+fn checks(cx: &Context<'_>, sketch: &Sketch, guard: &Guard<'_>) -> String {
     let (rules, table) = (cx.rules, cx.table);
     let relation = format!("to_regclass({})", rules.literal(&table.sql()));
     let mut out = String::new();
@@ -113,6 +102,13 @@ fn checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
         ));
     };
     let named = &table.name;
+    if sketch.is_unqualified {
+        let bare = rules.literal(&table.dialect.quote(&named.name));
+        refuse_if(
+            &format!("{relation} IS DISTINCT FROM to_regclass({bare})"),
+            &format!("{named} is not the table that this connection's search path finds"),
+        );
+    }
     refuse_if(
         &format!(
             "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = {relation} AND c.relkind = 'r' AND NOT EXISTS \
@@ -156,15 +152,14 @@ fn checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
             ),
         );
     }
-    // before anything of this release's is put over a later one's
-    let newer = format!(
-        "to_regclass('expand_contract.meta') IS NOT NULL THEN\n    IF EXISTS (SELECT 1 FROM expand_contract.meta WHERE version <> {})",
-        ledger::VERSION
+    let message = rules.literal(
+        "expand-contract: the ledger is not there, or one of another release: nothing was changed",
     );
-    let message =
-        rules.literal("expand-contract: the ledger is one of another release: nothing was changed");
     out.push_str(&format!(
-        "  IF {newer} THEN\n      RAISE EXCEPTION USING MESSAGE = {message};\n    END IF;\n  END IF;\n"
+        "  IF to_regclass('expand_contract.meta') IS NULL THEN\n    RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n  \
+         IF EXISTS (SELECT 1 FROM expand_contract.meta WHERE version <> {}) THEN\n    \
+         RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n",
+        ledger::VERSION
     ));
     out
 }
@@ -196,6 +191,7 @@ fn ledger_checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
 }
 
 /// Whether the sources tell all that the block needs.
-pub(super) fn is_possible(table: &Table, unknown: &[String]) -> bool {
-    unknown.is_empty() && table.primary_key.len() == table.cursor.len()
+pub(super) fn is_possible(sketch: &Sketch) -> bool {
+    let table = &sketch.table;
+    sketch.unknown.is_empty() && table.primary_key.len() == table.cursor.len()
 }

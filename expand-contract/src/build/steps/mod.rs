@@ -8,6 +8,7 @@ mod definition;
 mod expand;
 mod folder;
 mod guard;
+mod ledger;
 mod recorder;
 mod script;
 mod table;
@@ -48,12 +49,13 @@ const RULE: &str = "step-files";
 ///   sources tell. What is on the old column besides (indexes, constraints, defaults), only a database knows:
 ///   `Migration::plan` lists that.
 /// - **To be run**, by `diesel migration run --migration-dir steps/postgres` or as `FileBasedMigrations`. On PostgreSQL the file of
-///   `expand` does what the runner's first transaction does, unless that was done; it refuses a table that is not what
-///   `table!` tells, and does not guess. Every other file needs the runner, which copies rows and waits for instances: it
+///   `expand` does what the runner's first transaction does, unless that was done (and one before it creates the library's
+///   tables); it refuses a table that is not what `table!` tells, and does not guess. Every other file needs the runner, which copies rows and waits for instances: it
 ///   passes where the runner has been, and refuses where it has not. `down.sql` passes where the runner has undone the step.
 ///   On SQLite, where DDL cannot be made to depend on a condition, `expand` is the runner's too.
 /// - **Stale files** fail the build with the difference; `EXPAND_CONTRACT_ACCEPT=1 cargo build` writes them. New ones get today's
-///   date as time stamp, unless [`StepFiles::at`] gives one. Folders may be renamed to another time stamp.
+///   date as time stamp, unless [`StepFiles::at`] gives one. Folders may be renamed to another time stamp: a step is known by
+///   what follows it.
 ///
 /// A [`Timeline`](https://docs.rs/expand-contract) takes either these files or the migration itself, not both: their versions are
 /// the same.
@@ -79,7 +81,8 @@ impl StepFiles {
         }
     }
 
-    /// The time stamp of a migration's steps (`2026-06-01-120000`), by its id: the one that a `Timeline` has for it.
+    /// The time stamp of a migration's steps (`2026-06-01-120000`), by its id, where their folders are not there yet: the one
+    /// that a `Timeline` has for it.
     pub fn at(mut self, migration: impl Into<String>, stamp: impl Into<String>) -> Self {
         self.stamps.insert(migration.into(), stamp.into());
         self
@@ -137,6 +140,9 @@ impl StepFiles {
                 }),
             }
         }
+        if dialect == Dialect::Postgres && !wanted.is_empty() {
+            wanted.extend(Wanted::of(ledger::FOLDER, ledger::script()));
+        }
         self.unknown_stamps(models, &mut report);
         // with models that could not be read, files would be missed that are right
         let is_whole = models.report().errors().next().is_none();
@@ -162,9 +168,9 @@ impl StepFiles {
                 place.tag(),
                 folder::file_name(&declared.id, declared.generation)
             );
-            let stamp = match (self.stamps.get(&declared.id), folder.stamp_of(&name)) {
-                (Some(given), _) => given.clone(),
-                (None, Some(known)) => known.to_owned(),
+            let stamp = match (folder.stamp_of(&name), self.stamps.get(&declared.id)) {
+                (Some(known), _) => known.to_owned(),
+                (None, Some(given)) => given.clone(),
                 (None, None) => format!("{}-000000", today()),
             };
             let script = match Script::of(declared, table, def, (dialect, place)) {
@@ -182,13 +188,7 @@ impl StepFiles {
                     return;
                 }
             };
-            let step = format!("{stamp}{name}");
-            for (file, text) in [("up.sql", script.up), ("down.sql", script.down)] {
-                wanted.push(Wanted {
-                    path: Path::new(&step).join(file),
-                    text,
-                });
-            }
+            wanted.extend(Wanted::of(&format!("{stamp}{name}"), script));
         }
     }
 
@@ -348,4 +348,14 @@ impl StepFiles {
 struct Wanted {
     path: PathBuf,
     text: String,
+}
+
+impl Wanted {
+    fn of(folder: &str, script: Script) -> [Self; 2] {
+        let files = [("up.sql", script.up), ("down.sql", script.down)];
+        files.map(|(name, text)| Wanted {
+            path: Path::new(folder).join(name),
+            text,
+        })
+    }
 }

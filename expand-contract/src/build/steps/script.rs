@@ -29,7 +29,8 @@ impl Script {
         def: &'static MigrationDef,
         (dialect, place): (Dialect, Place),
     ) -> Result<Self, Error> {
-        let Sketch { table, unknown } = Sketch::of((declared, source), def, dialect, place);
+        let sketch = Sketch::of((declared, source), def, dialect, place);
+        let table = &sketch.table;
         let rules = rules(dialect)?;
         let way = def.way(dialect);
         let stage = Stage {
@@ -53,7 +54,7 @@ impl Script {
             def,
             stage,
             old_incomplete: false,
-            table: &table,
+            table,
             changes: &changes,
             saved: &[],
             saved_checks: &[],
@@ -72,13 +73,13 @@ impl Script {
         let mut up = heading(def, dialect, place);
         let first = actions.first().filter(|_| {
             let is_start = (place.pass, place.step, way) == (Pass::First, Step::Expand, Way::Copy);
-            is_start && dialect == Dialect::Postgres && expand::is_possible(&table, &unknown)
+            is_start && dialect == Dialect::Postgres && expand::is_possible(&sketch)
         });
         match first {
             Some(first) => {
                 up.push_str(&told(&actions));
                 up.push_str("--\n-- This file runs the first action; the next step waits for the instances first.\n\n");
-                up.push_str(&expand::block(&cx, &guard, first)?);
+                up.push_str(&expand::block(&cx, &sketch, &guard, first)?);
             }
             None => {
                 up.push_str(&told(&actions));

@@ -7,11 +7,16 @@ use crate::definition::{ChangeDef, Dialect, MigrationDef, TableName};
 use crate::phase::place::Place;
 use crate::phase::{Pass, Side, Step};
 
+/// The schema of a table for which `table!` names none.
+const PUBLIC: &str = "public";
+
 /// A table as it is before a step.
 pub(super) struct Sketch {
     pub(super) table: Table,
     /// What has a type that the sources do not tell: SQL cannot be run that names it.
     pub(super) unknown: Vec<String>,
+    /// `table!` names no schema.
+    pub(super) is_unqualified: bool,
 }
 
 impl Sketch {
@@ -64,7 +69,11 @@ impl Sketch {
         let table = Table {
             dialect,
             name: TableName {
-                schema: source.schema.clone(),
+                // the runner goes by what the search path finds: what runs asserts that it is the same
+                schema: match (&source.schema, dialect) {
+                    (None, Dialect::Postgres) => Some(PUBLIC.to_owned()),
+                    (schema, _) => schema.clone(),
+                },
                 name: source.name.clone(),
             },
             id: String::new(),
@@ -79,7 +88,11 @@ impl Sketch {
             estimate: None,
             create_sql: String::new(),
         };
-        Sketch { table, unknown }
+        Sketch {
+            table,
+            unknown,
+            is_unqualified: source.schema.is_none(),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 --
 -- This file passes where the runner has undone the step, and refuses where it has not.
 
-CREATE TABLE IF NOT EXISTS expand_contract_migrations (id text NOT NULL, generation integer NOT NULL, table_name text NOT NULL, pass integer NOT NULL, phase text NOT NULL, old_incomplete integer NOT NULL DEFAULT 0, cleanup integer NOT NULL DEFAULT 0, epoch bigint NOT NULL DEFAULT 0, definition text NOT NULL, definition_hash text NOT NULL, reads text NOT NULL, writes text NOT NULL, backfilled integer NOT NULL DEFAULT 0, verified integer NOT NULL DEFAULT 0, mismatches bigint, runner text, created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP, published bigint NOT NULL DEFAULT 0, settled integer NOT NULL DEFAULT 0, published_by text NOT NULL DEFAULT '', verified_hash text NOT NULL DEFAULT '', PRIMARY KEY (id, generation));
 DROP TABLE IF EXISTS temp.expand_contract_guard;
 CREATE TEMP TABLE expand_contract_guard (passes);
 CREATE TEMP TRIGGER expand_contract_guard BEFORE INSERT ON expand_contract_guard WHEN NOT NEW.passes
