@@ -80,7 +80,7 @@ impl Build {
         }
         if let Some(models) = &models {
             for steps in &self.steps {
-                report.merge(steps.check(models));
+                report.merge(steps.check(models, &self.lints));
             }
         }
         for lints in &self.lints {

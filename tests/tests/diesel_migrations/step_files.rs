@@ -5,7 +5,7 @@ use std::path::Path;
 
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-use expand_contract::build::{Build, Database, Models, StepFiles};
+use expand_contract::build::{Build, Database, Lints, Models, StepFiles};
 use expand_contract::migrations::Timeline;
 use expand_contract::phase::Step;
 use expand_contract::Migrate;
@@ -20,6 +20,11 @@ const LATER: &str = "2026-08-01-120000";
 
 /// The steps of the models in `common.rs`, written by the build script's part.
 fn steps<D: Db>() -> TempDir {
+    steps_beside::<D>(None)
+}
+
+/// The same, with what the migrations of a folder tell.
+fn steps_beside<D: Db>(migrations: Option<&Path>) -> TempDir {
     let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let database = match D::POSTGRES {
         true => Database::Postgres,
@@ -33,7 +38,11 @@ fn steps<D: Db>() -> TempDir {
         .accept();
     let check = || {
         let models = Models::new().file(&models);
-        Build::new().models(models).steps(files.clone()).check()
+        let mut build = Build::new().models(models).steps(files.clone());
+        if let Some(folder) = migrations {
+            build = build.migrations(Lints::new(folder, database).after("9999"));
+        }
+        build.check()
     };
     assert_eq!(check().findings, []);
     for step in fs::read_dir(folder.path()).unwrap() {
@@ -109,6 +118,61 @@ on_both! {
             .through::<Accounts>(ACCOUNTS, Step::Contract)
             .through::<Accounts>(LATER, Step::Contract);
         assert!(!conn.has_pending_migration(timeline).unwrap());
+    }
+
+    /// What the files tell of a step is what the runner does in it, index by index, with only the sources to go by.
+    fn the_files_tell_what_the_runner_does() {
+        let db = D::fresh();
+        let mut conn = db.connect();
+        let unique = if D::POSTGRES { "UNIQUE" } else { "" };
+        let files = Files::new(&[
+            (
+                "2026-01-01-000000_create",
+                &format!(
+                    "CREATE TABLE versions (id integer NOT NULL PRIMARY KEY, checksum text NOT NULL {unique}); \
+                     CREATE TABLE accounts (id integer NOT NULL PRIMARY KEY, balance integer NOT NULL)"
+                ),
+                "DROP TABLE versions; DROP TABLE accounts",
+            ),
+            (
+                "2026-01-02-000000_index",
+                "CREATE INDEX versions_down ON versions (checksum DESC, id); CREATE UNIQUE INDEX balances ON accounts (balance)",
+                "DROP INDEX versions_down; DROP INDEX balances",
+            ),
+        ]);
+        conn.run_pending_migrations(files.source()).unwrap();
+        // the runner does all at once with an empty table
+        D::run(&mut conn, "INSERT INTO versions VALUES (1, 'cafe'); INSERT INTO accounts VALUES (1, 100)");
+        let steps = steps_beside::<D>(Some(files.path()));
+        let told = |name: String| {
+            let folder = fs::read_dir(steps.path()).unwrap().map(|entry| entry.unwrap().path());
+            let folder = folder.filter(|path| path.to_str().unwrap().contains(&name)).next().unwrap();
+            let text = fs::read_to_string(folder.join("up.sql")).unwrap();
+            let lines = text.lines().filter_map(|line| line.strip_prefix("--      "));
+            lines.map(|line| line.trim_end_matches(';').to_owned()).collect::<Vec<String>>()
+        };
+        let said = |actions: Vec<expand_contract::Action>, step: Step| {
+            let of_step = |action: &&expand_contract::Action| action.step == step && !action.name.starts_with("wait for");
+            let sql = actions.iter().filter(of_step).flat_map(|action| &action.sql);
+            sql.flat_map(|sql| sql.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()).collect::<Vec<String>>()
+        };
+        let forward = [Step::Expand, Step::Backfill, Step::Verify, Step::Switch, Step::Retire, Step::Contract];
+        for (i, step) in forward.into_iter().enumerate() {
+            let plan = said(Versions::migration().plan(&mut conn).unwrap(), step);
+            let told = told(format!("s{:02}{step}_versions", i + 1));
+            assert!(!plan.is_empty(), "{step}");
+            let waits = |line: &&String| !line.starts_with("-- until");
+            assert_eq!(told.iter().filter(waits).collect::<Vec<_>>(), plan.iter().collect::<Vec<_>>(), "{step}");
+            Versions::migration().options(fast()).advance_to(&mut conn, step).unwrap();
+        }
+        for i in 0..12 {
+            let step = forward[i % 6];
+            let plan = said(Accounts::migration().plan(&mut conn).unwrap(), step);
+            let told = told(format!("s{:02}{step}_accounts", i + 1));
+            let waits = |line: &&String| !line.starts_with("-- until");
+            assert_eq!(told.iter().filter(waits).collect::<Vec<_>>(), plan.iter().collect::<Vec<_>>(), "{i} {step}");
+            Accounts::migration().options(fast()).advance_to(&mut conn, step).unwrap();
+        }
     }
 
     fn a_file_goes_back_where_the_runner_has_gone_back() {

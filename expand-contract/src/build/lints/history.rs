@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::sql::declared;
 use super::sql::op::{Column, Constraint, ConstraintKind, Name, Op, OpKind, Type};
+use super::Database;
 
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -40,13 +42,29 @@ pub(crate) struct KnownConstraint {
     made_in: usize,
     is_primary_key: bool,
     is_unique: bool,
+    name: Name,
+    /// Of a unique constraint.
+    columns: Vec<Name>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
     pub(crate) table: Name,
     pub(crate) is_unique: bool,
+    name: Name,
+    /// Empty where there is more to it than columns.
+    keys: Vec<(Name, &'static str)>,
     made_in: usize,
+}
+
+/// An index, as far as the files tell.
+#[derive(Debug)]
+pub(crate) struct KnownIndex<'h> {
+    pub(crate) name: &'h str,
+    pub(crate) is_unique: bool,
+    pub(crate) is_constraint: bool,
+    /// Columns, and the order of each; empty where there is more to it.
+    pub(crate) keys: Vec<(&'h str, &'static str)>,
 }
 
 impl History {
@@ -140,6 +158,49 @@ impl History {
         self.types.get(&name.key) == Some(&self.now)
     }
 
+    /// The indexes on a table, unique constraints among them, in the order of their names.
+    pub(crate) fn indexes_of(
+        &self,
+        (schema, table): (Option<&str>, &str),
+        database: Database,
+    ) -> Vec<KnownIndex<'_>> {
+        let table = declared(schema, table, database).key;
+        let own = self
+            .indexes
+            .values()
+            .filter(|index| index.table.key == table);
+        let own = own.map(|index| KnownIndex {
+            name: &index.name.text,
+            is_unique: index.is_unique,
+            is_constraint: false,
+            keys: index
+                .keys
+                .iter()
+                .map(|(name, order)| (name.last(), *order))
+                .collect(),
+        });
+        let constraints = self
+            .tables
+            .get(&table)
+            .into_iter()
+            .flat_map(|table| table.constraints.values());
+        let unique =
+            constraints.filter(|constraint| constraint.is_unique && !constraint.is_primary_key);
+        let unique = unique.map(|constraint| KnownIndex {
+            name: &constraint.name.text,
+            is_unique: true,
+            is_constraint: true,
+            keys: constraint
+                .columns
+                .iter()
+                .map(|name| (name.last(), ""))
+                .collect(),
+        });
+        let mut all: Vec<KnownIndex<'_>> = own.chain(unique).collect();
+        all.sort_by_key(|index| index.name);
+        all
+    }
+
     fn table(&mut self, table: &Name) -> &mut Table {
         self.tables.entry(table.key.clone()).or_default()
     }
@@ -157,7 +218,7 @@ impl History {
                     ..Table::default()
                 };
                 for column in &create.columns {
-                    table.add_column(column, now);
+                    table.add_column(column, now, &create.table);
                 }
                 for constraint in &create.constraints {
                     table.add_constraint(constraint, true, now, &create.table);
@@ -174,7 +235,10 @@ impl History {
                     self.tables.insert(to.key.clone(), known);
                 }
             }
-            OpKind::AddColumn { table, column, .. } => self.table(table).add_column(column, now),
+            OpKind::AddColumn { table, column, .. } => {
+                let name = table.clone();
+                self.table(table).add_column(column, now, &name);
+            }
             OpKind::DropColumn { table, column, .. } => {
                 self.table(table).columns.remove(&column.key);
             }
@@ -227,6 +291,8 @@ impl History {
                     let index = Index {
                         table: create.table.clone(),
                         is_unique: create.unique,
+                        name: name.clone(),
+                        keys: create.keys.clone(),
                         made_in: now,
                     };
                     self.indexes.insert(name.key.clone(), index);
@@ -254,7 +320,7 @@ impl History {
 }
 
 impl Table {
-    fn add_column(&mut self, column: &Column, now: usize) {
+    fn add_column(&mut self, column: &Column, now: usize, table: &Name) {
         let known = KnownColumn {
             name: column.name.clone(),
             ty: column.ty.clone(),
@@ -265,6 +331,16 @@ impl Table {
             self.primary_key = vec![column.name.key.clone()];
         }
         self.columns.insert(column.name.key.clone(), known);
+        if column.unique {
+            let unique = Constraint {
+                name: None,
+                kind: ConstraintKind::Unique {
+                    columns: vec![column.name.clone()],
+                    using_index: false,
+                },
+            };
+            self.add_constraint(&unique, true, now, table);
+        }
     }
 
     fn add_constraint(
@@ -283,10 +359,18 @@ impl Table {
             }
             _ => (None, false),
         };
-        let name = match (&constraint.name, is_primary_key) {
-            (Some(name), _) => name.key.clone(),
-            (None, true) => format!("{}_pkey", table.last()),
-            (None, false) => return,
+        let unnamed = |end: &str| Name {
+            key: format!("{}_{end}", table.last()),
+            text: format!("{}_{end}", table.text),
+        };
+        let name = match (&constraint.name, &constraint.kind) {
+            (Some(name), _) => name.clone(),
+            (None, ConstraintKind::PrimaryKey { .. }) => unnamed("pkey"),
+            (None, ConstraintKind::Unique { columns, .. }) => {
+                let columns: Vec<&str> = columns.iter().map(Name::last).collect();
+                unnamed(&format!("{}_key", columns.join("_")))
+            }
+            (None, _) => return,
         };
         let known = KnownConstraint {
             not_null: not_null.map(|column| column.key.clone()),
@@ -294,7 +378,12 @@ impl Table {
             made_in: now,
             is_primary_key,
             is_unique: is_primary_key || matches!(constraint.kind, ConstraintKind::Unique { .. }),
+            columns: match &constraint.kind {
+                ConstraintKind::Unique { columns, .. } => columns.clone(),
+                _ => Vec::new(),
+            },
+            name,
         };
-        self.constraints.insert(name, known);
+        self.constraints.insert(known.name.key.clone(), known);
     }
 }

@@ -19,7 +19,7 @@ use std::thread;
 use super::finding::{Finding, Level, Position, Report};
 use allowance::Allowances;
 use context::{Context, Direction, Gone, Script};
-use history::History;
+pub(crate) use history::{History, KnownIndex};
 pub use in_use::{InUse, Reader};
 use migrations::Migration;
 use rules::{Found, Rule};
@@ -142,6 +142,42 @@ impl Lints {
                 read: vec![self.folder.clone()],
             },
         }
+    }
+
+    /// What the migrations of the folder make, one after the other; nothing of a folder that cannot be read.
+    pub(crate) fn history(&self) -> History {
+        let read = || {
+            let mut history = History::default();
+            for (number, folder) in migrations::find(&self.folder)
+                .into_iter()
+                .flatten()
+                .enumerate()
+            {
+                history.enter(number);
+                for op in Migration::read(folder, self.database)
+                    .up
+                    .iter()
+                    .flat_map(|up| &up.ops)
+                {
+                    history.apply(op);
+                }
+            }
+            history
+        };
+        let joined = thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK_BYTES);
+            thread
+                .spawn_scoped(scope, read)
+                .map(thread::ScopedJoinHandle::join)
+        });
+        match joined {
+            Ok(Ok(history)) => history,
+            Ok(Err(_)) | Err(_) => History::default(),
+        }
+    }
+
+    pub(crate) fn is_for(&self, database: Database) -> bool {
+        self.database == database
     }
 
     fn about_the_folder(&self, message: &str) -> Finding {

@@ -8,6 +8,7 @@ mod definition;
 mod expand;
 mod folder;
 mod guard;
+mod indexes;
 mod ledger;
 mod recorder;
 mod script;
@@ -20,7 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Level, Position, Report};
-use super::lints::Database;
+use super::lints::{Database, History, Lints};
 use super::models::{Declared, ModelsFound, Table};
 use super::snapshot::{today, ACCEPT};
 use super::source::{self, Unread};
@@ -46,8 +47,8 @@ const RULE: &str = "step-files";
 /// ```
 ///
 /// - **To be read**: every file lists what the runner does in the step, with each statement and its lock, as far as the
-///   sources tell. What is on the old column besides (indexes, constraints, defaults), only a database knows:
-///   `Migration::plan` lists that.
+///   sources tell: with [`Build::migrations`](super::Build::migrations) also plain indexes and unique constraints. What is on the
+///   old column besides, only a database knows: `Migration::plan` lists that.
 /// - **To be run**, by `diesel migration run --migration-dir steps/postgres` or as `FileBasedMigrations`. On PostgreSQL the file of
 ///   `expand` does what the runner's first transaction does, unless that was done (and one before it creates the library's
 ///   tables); it refuses a table that is not what `table!` tells, and does not guess. Every other file needs the runner, which copies rows and waits for instances: it
@@ -101,7 +102,7 @@ impl StepFiles {
     }
 
     /// Compares; writes to `OUT_DIR`, and beside the migrations if that was asked for.
-    pub(crate) fn check(&self, models: &ModelsFound) -> Report {
+    pub(crate) fn check(&self, models: &ModelsFound, lints: &[Lints]) -> Report {
         let mut report = Report::default();
         let dialect = match self.database {
             Database::Postgres => Dialect::Postgres,
@@ -122,10 +123,12 @@ impl StepFiles {
                 return report;
             }
         };
+        let lints = lints.iter().find(|lints| lints.is_for(self.database));
+        let history = lints.map(Lints::history).unwrap_or_default();
         let mut wanted = Vec::new();
         for (declared, table) in models.migrations_with_tables() {
             match table {
-                Some(table) => self.steps((declared, table), dialect, &folder, &mut wanted, &mut report),
+                Some(table) => self.steps((declared, table, &history), dialect, &folder, &mut wanted, &mut report),
                 None => report.findings.push(Finding {
                     rule: RULE,
                     level: Level::Deny,
@@ -155,7 +158,7 @@ impl StepFiles {
 
     fn steps(
         &self,
-        (declared, table): (&Declared, &Table),
+        (declared, table, history): (&Declared, &Table, &History),
         dialect: Dialect,
         folder: &Folder,
         wanted: &mut Vec<Wanted>,
@@ -173,7 +176,7 @@ impl StepFiles {
                 (None, Some(given)) => given.clone(),
                 (None, None) => format!("{}-000000", today()),
             };
-            let script = match Script::of(declared, table, def, (dialect, place)) {
+            let script = match Script::of((declared, table, history), def, (dialect, place)) {
                 Ok(script) => script,
                 Err(error) => {
                     report.findings.push(Finding {

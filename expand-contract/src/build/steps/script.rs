@@ -2,9 +2,12 @@
 
 use super::expand;
 use super::guard::Guard;
+use super::indexes;
 use super::table::Sketch;
 use crate::backend::rules::rules;
+use crate::build::lints::History;
 use crate::build::models::{Declared, Table as Source};
+use crate::catalogue::Table;
 use crate::definition::{Dialect, MigrationDef};
 use crate::error::Error;
 use crate::phase::place::Place;
@@ -24,13 +27,11 @@ pub(super) const MARK: &str = "-- Written by expand_contract::build";
 
 impl Script {
     pub(super) fn of(
-        declared: &Declared,
-        source: &Source,
+        (declared, source, history): (&Declared, &Source, &History),
         def: &'static MigrationDef,
         (dialect, place): (Dialect, Place),
     ) -> Result<Self, Error> {
-        let sketch = Sketch::of((declared, source), def, dialect, place);
-        let table = &sketch.table;
+        let sketch = Sketch::of((declared, source, history), def, dialect, place);
         let rules = rules(dialect)?;
         let way = def.way(dialect);
         let stage = Stage {
@@ -39,7 +40,8 @@ impl Script {
         };
         let mut changes = Vec::new();
         for (index, change, from, to) in moving(def, place.pass) {
-            if let Some(column) = table.column(from) {
+            let mut originals = sketch.originals.iter();
+            if let Some(column) = originals.find(|column| column.name == from) {
                 changes.push(Active {
                     index,
                     def: change,
@@ -54,11 +56,21 @@ impl Script {
             def,
             stage,
             old_incomplete: false,
-            table,
+            table: &sketch.table,
             changes: &changes,
             saved: &[],
             saved_checks: &[],
             rules,
+        };
+        let (indexes, saved) = indexes::before(&cx, place.step);
+        let table = Table {
+            indexes,
+            ..sketch.table.clone()
+        };
+        let cx = Context {
+            table: &table,
+            saved: &saved,
+            ..cx
         };
         let actions = match way.first(place.step) {
             Some(_) => cx.actions(place.step)?,

@@ -1,6 +1,7 @@
 //! What the sources tell of a table: columns and key. What else is on it, only a database knows.
 
-use super::types;
+use super::{indexes, types};
+use crate::build::lints::History;
 use crate::build::models::{Declared, Table as Source, TableColumn};
 use crate::catalogue::{Column, KeyColumn, Table};
 use crate::definition::{ChangeDef, Dialect, MigrationDef, TableName};
@@ -15,18 +16,20 @@ pub(super) struct Sketch {
     pub(super) table: Table,
     /// What has a type that the sources do not tell: SQL cannot be run that names it.
     pub(super) unknown: Vec<String>,
+    /// The columns that the pass starts from, as they were when it started.
+    pub(super) originals: Vec<Column>,
     /// `table!` names no schema.
     pub(super) is_unqualified: bool,
 }
 
 impl Sketch {
     pub(super) fn of(
-        (declared, source): (&Declared, &Source),
+        (declared, source, history): (&Declared, &Source, &History),
         def: &'static MigrationDef,
         dialect: Dialect,
         place: Place,
     ) -> Self {
-        let mut unknown = Vec::new();
+        let (mut unknown, mut originals) = (Vec::new(), Vec::new());
         let mut columns = Vec::new();
         for column in &source.columns {
             let mut changes = declared.changes.iter().zip(def.changes);
@@ -43,7 +46,7 @@ impl Sketch {
                         old,
                         dialect,
                     };
-                    columns.extend(changing.columns(place, &mut unknown));
+                    columns.extend(changing.columns(place, &mut originals, &mut unknown));
                 }
                 None => {
                     let ty = (column.ty.as_str(), column.max_length.as_deref());
@@ -78,9 +81,16 @@ impl Sketch {
             },
             id: String::new(),
             primary_key: source.primary_key.clone(),
-            cursor: cursor.collect(),
+            cursor: match dialect {
+                Dialect::Postgres => cursor.collect(),
+                // of all tables but those WITHOUT ROWID, which the sources do not tell
+                Dialect::Sqlite => vec![KeyColumn {
+                    sql: "rowid".to_owned(),
+                    type_sql: String::new(),
+                }],
+            },
             columns,
-            indexes: Vec::new(),
+            indexes: indexes::at_first((source, history), def, dialect, place),
             checks: Vec::new(),
             statistics: Vec::new(),
             foreign_keys: Vec::new(),
@@ -91,6 +101,7 @@ impl Sketch {
         Sketch {
             table,
             unknown,
+            originals,
             is_unqualified: source.schema.is_none(),
         }
     }
@@ -107,7 +118,12 @@ struct Changing<'c> {
 
 impl Changing<'_> {
     /// The columns of it that are there.
-    fn columns(&self, place: Place, unknown: &mut Vec<String>) -> Vec<Column> {
+    fn columns(
+        &self,
+        place: Place,
+        originals: &mut Vec<Column>,
+        unknown: &mut Vec<String>,
+    ) -> Vec<Column> {
         let def = self.def;
         let old_type = type_of(self.old, self.dialect).unwrap_or_else(|| {
             unknown.push(def.old.to_owned());
@@ -118,25 +134,31 @@ impl Changing<'_> {
             None => old_type.clone(),
         };
         let new_ty = self.column.ty.as_str();
-        let is_there = place.step != Step::Expand;
         let new = |side: Side| plain(def.name(side), new_type.clone(), new_ty, self.dialect);
-        let mut columns = Vec::new();
-        match (place.pass, def.two_passes()) {
+        let (from, to) = match (place.pass, def.two_passes()) {
             (Pass::First, two_passes) => {
-                columns.push(plain(def.old, old_type, self.old.0, self.dialect));
-                if is_there {
-                    columns.push(new(if two_passes { Side::Via } else { Side::New }));
-                }
+                let old = plain(def.old, old_type, self.old.0, self.dialect);
+                (old, new(if two_passes { Side::Via } else { Side::New }))
             }
-            (Pass::Second, true) => {
-                columns.push(new(Side::Via));
-                if is_there {
-                    columns.push(new(Side::New));
-                }
-            }
-            (Pass::Second, false) => columns.push(new(Side::New)),
+            (Pass::Second, true) => (new(Side::Via), new(Side::New)),
+            // it ended with the first
+            (Pass::Second, false) => return vec![new(Side::New)],
+        };
+        originals.push(from.clone());
+        // NOT NULL goes over from one to the other when the old one retires
+        let is_retired = place.step == Step::Contract;
+        let from_now = Column {
+            not_null: from.not_null && !is_retired,
+            ..from
+        };
+        let to_now = Column {
+            not_null: to.not_null && is_retired,
+            ..to
+        };
+        match place.step {
+            Step::Expand => vec![from_now],
+            _ => vec![from_now, to_now],
         }
-        columns
     }
 }
 

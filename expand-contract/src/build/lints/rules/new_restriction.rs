@@ -17,7 +17,9 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
             table, constraint, ..
         } => match constraint.kind {
             // the index has forbidden it before
-            ConstraintKind::Unique { using_index: true }
+            ConstraintKind::Unique {
+                using_index: true, ..
+            }
             | ConstraintKind::PrimaryKey {
                 using_index: true, ..
             }

@@ -17,7 +17,10 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
             table,
             constraint:
                 Constraint {
-                    kind: ConstraintKind::Unique { using_index: false },
+                    kind:
+                        ConstraintKind::Unique {
+                            using_index: false, ..
+                        },
                     ..
                 },
             ..

@@ -54,11 +54,37 @@ pub(super) fn create_index(
             .and_then(|name| self::name(name, database)),
         table: name(&index.table_name, database)?,
         columns: index.columns.len(),
+        keys: keys(index, database).unwrap_or_default(),
         unique: index.unique,
         concurrently: index.concurrently,
         if_not_exists: index.if_not_exists,
         only,
     })
+}
+
+/// The columns of an index that has nothing else to it.
+fn keys(index: &ast::CreateIndex, database: Database) -> Option<Vec<(Name, &'static str)>> {
+    let is_plain = index.include.is_empty()
+        && index.with.is_empty()
+        && index.predicate.is_none()
+        && index.nulls_distinct.is_none()
+        && matches!(index.using, None | Some(ast::IndexType::BTree));
+    if !is_plain {
+        return None;
+    }
+    let key = |column: &ast::IndexColumn| {
+        let options = &column.column.options;
+        let order = match (&options.sort, options.nulls_first) {
+            (None | Some(ast::OrderBySort::Asc), None) => "",
+            (Some(ast::OrderBySort::Desc), None) => " DESC",
+            _ => return None,
+        };
+        match column.operator_class {
+            Some(_) => None,
+            None => Some((plain(&column.column.expr, database)?, order)),
+        }
+    };
+    index.columns.iter().map(key).collect()
 }
 
 pub(super) fn name(name: &ObjectName, database: Database) -> Option<Name> {
@@ -143,11 +169,23 @@ pub(super) fn constraint(constraint: &TableConstraint, database: Database) -> Op
             },
         ),
         TableConstraint::Unique(unique) => {
-            (&unique.name, ConstraintKind::Unique { using_index: false })
+            let columns = unique.columns.iter();
+            let columns = columns.filter_map(|column| plain(&column.column.expr, database));
+            (
+                &unique.name,
+                ConstraintKind::Unique {
+                    columns: columns.collect(),
+                    using_index: false,
+                },
+            )
         }
-        TableConstraint::UniqueUsingIndex(unique) => {
-            (&unique.name, ConstraintKind::Unique { using_index: true })
-        }
+        TableConstraint::UniqueUsingIndex(unique) => (
+            &unique.name,
+            ConstraintKind::Unique {
+                columns: Vec::new(),
+                using_index: true,
+            },
+        ),
         TableConstraint::ForeignKey(key) => (
             &key.name,
             ConstraintKind::ForeignKey {

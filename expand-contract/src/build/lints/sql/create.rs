@@ -117,6 +117,7 @@ impl<'a> Reader<'a> {
                         name,
                         table,
                         columns: 1,
+                        keys: Vec::new(),
                         unique: self.words().mentions("UNIQUE INDEX"),
                         concurrently,
                         if_not_exists,

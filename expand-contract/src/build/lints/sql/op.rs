@@ -278,6 +278,7 @@ pub(crate) enum ConstraintKind {
         using_index: bool,
     },
     Unique {
+        columns: Vec<Name>,
         using_index: bool,
     },
     ForeignKey {
@@ -303,6 +304,8 @@ pub(crate) struct CreateIndex {
     pub(crate) table: Name,
     /// How many columns and expressions, without `INCLUDE`.
     pub(crate) columns: usize,
+    /// The columns and the order of each, where there is nothing else to the index; empty where there is.
+    pub(crate) keys: Vec<(Name, &'static str)>,
     pub(crate) unique: bool,
     pub(crate) concurrently: bool,
     pub(crate) if_not_exists: bool,
