@@ -72,6 +72,10 @@ pub(crate) trait Rules: Sync {
     fn index_kind(&self) -> Kind;
     /// The lock of it.
     fn index_lock(&self) -> &'static str;
+    /// The statement by which the planner learns of the new columns.
+    fn analyze(&self, cx: &Context<'_>) -> String {
+        format!("ANALYZE {}", cx.table.sql())
+    }
     /// The lock of ANALYZE.
     fn analyze_lock(&self) -> &'static str;
     /// The lock of DDL.

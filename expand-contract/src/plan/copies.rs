@@ -91,7 +91,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn analyze(&self, step: Step) -> Action {
-        let analyze = Work::Sql(format!("ANALYZE {}", self.table.sql()));
+        let analyze = Work::Sql(self.rules.analyze(self));
         let lock = self.rules.analyze_lock();
         Action::new(step, "analyze", Kind::Ddl, lock, vec![analyze])
     }

@@ -146,8 +146,10 @@ on_both! {
         let steps = steps_beside::<D>(Some(files.path()));
         let told = |name: String| {
             let folder = fs::read_dir(steps.path()).unwrap().map(|entry| entry.unwrap().path());
-            let folder = folder.filter(|path| path.to_str().unwrap().contains(&name)).next().unwrap();
-            let text = fs::read_to_string(folder.join("up.sql")).unwrap();
+            let folder = folder.map(|path| path.to_str().unwrap().to_owned());
+            let folder = folder.filter(|path| path.contains(&name)).collect::<Vec<_>>();
+            let [folder] = folder.as_slice() else { panic!("{name}: {folder:?}") };
+            let text = fs::read_to_string(Path::new(folder).join("up.sql")).unwrap();
             let lines = text.lines().filter_map(|line| line.strip_prefix("--      "));
             lines.map(|line| line.trim_end_matches(';').to_owned()).collect::<Vec<String>>()
         };

@@ -173,6 +173,10 @@ impl Rules for Postgres {
         "SHARE UPDATE EXCLUSIVE"
     }
 
+    fn analyze(&self, cx: &Context<'_>) -> String {
+        statistics::analyze(cx)
+    }
+
     fn analyze_lock(&self) -> &'static str {
         "SHARE UPDATE EXCLUSIVE"
     }

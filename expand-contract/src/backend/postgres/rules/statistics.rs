@@ -49,6 +49,22 @@ pub(super) fn copy(cx: &Context<'_>) -> Vec<String> {
     out
 }
 
+/// Looks at the new columns only, where nothing but they is new: a wide table costs as much as all of its columns. That of
+/// all columns also looks at expressions of indexes and at extended statistics (manual, *ANALYZE*).
+pub(super) fn analyze(cx: &Context<'_>) -> String {
+    let table = cx.table.sql();
+    let mut indexes = cx.carried_indexes().map(|index| cx.index_on_new(index));
+    let expressions = indexes.any(|index| {
+        // what an annotation gives may be anything
+        index.given.is_some() || index.keys.iter().any(|key| key.expression.is_some())
+    });
+    if expressions || carried(cx).next().is_some() {
+        return format!("ANALYZE {table}");
+    }
+    let columns: Vec<String> = cx.changes.iter().map(|change| quote(change.to)).collect();
+    format!("ANALYZE {table} ({})", columns.join(", "))
+}
+
 /// The old ones go, and the copies take their names.
 pub(super) fn take_names(cx: &Context<'_>) -> (Vec<String>, Vec<String>) {
     let (mut drop, mut rename) = (Vec::new(), Vec::new());
