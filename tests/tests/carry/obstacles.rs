@@ -239,6 +239,18 @@ fn fm27_every_kind_is_named() {
     }
 }
 
+/// Since 18 NOT NULL may hold for new rows only; the copy would be held against all of them.
+#[test]
+fn fm27_a_not_null_that_is_not_validated_is_named() {
+    let version = "SELECT current_setting('server_version_num')::integer >= 180000";
+    if Postgres::text(&mut Postgres::fresh().connect(), version).as_deref() != Some("true") {
+        return;
+    }
+    let table = format!("{TABLE}; ALTER TABLE users ADD CONSTRAINT later NOT NULL email NOT VALID");
+    let kind = "NOT NULL constraint that is not validated";
+    named(User::migration(), &table, kind, "later");
+}
+
 #[test]
 fn fm27_relations_that_are_no_ordinary_tables_are_named() {
     for (sql, kind) in [
