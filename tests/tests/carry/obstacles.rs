@@ -400,3 +400,33 @@ fn a_check_that_came_late_stops_the_drop() {
     assert!(of_table(conn, "users")
         .contains("INDEX late_too ON public.users USING btree (lower(mail))"));
 }
+
+/// Fails without the comparison of expression trees: the copy would take the index's name.
+#[test]
+fn a_copy_that_is_over_something_else_stops_retire() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    Postgres::run(
+        conn,
+        &format!("{TABLE}; CREATE INDEX lowered ON users (lower(email)); INSERT INTO users VALUES (1, 'A', 'n')"),
+    );
+    let mut migration = User::migration().options(options());
+    migration
+        .advance_to(conn, Step::Verify)
+        .expect("nothing is in the way");
+    let copy = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'lowered\\_ec\\_%'";
+    let copy = Postgres::text(conn, copy).expect("there is a copy");
+    Postgres::run(
+        conn,
+        &format!("DROP INDEX {copy}; CREATE INDEX {copy} ON users (upper(mail))"),
+    );
+    let mut migration = User::migration().options(options());
+    match migration.advance_to(conn, Step::Retire) {
+        Err(Error::Obstacles { obstacles, .. }) => {
+            assert_eq!(obstacles.len(), 1, "{obstacles:?}");
+            assert_eq!(obstacles[0].kind, "index whose copy came out differently");
+            assert_eq!(obstacles[0].name, "lowered");
+        }
+        other => panic!("{other:?}"),
+    }
+}
