@@ -53,9 +53,9 @@ pub(crate) struct Column {
     /// A `COLLATE` clause with a space before it, or nothing.
     pub(crate) collate: String,
     pub(crate) not_null: bool,
-    /// PostgreSQL 18: the name of the constraint that says so.
+    /// PostgreSQL 18: the constraint that says so.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
-    pub(crate) not_null_name: Option<String>,
+    pub(crate) not_null_as: Option<NotNull>,
     pub(crate) default: Option<String>,
     /// Other things to be set on a copy of the column: what follows `COLUMN <name>` in SQL, see the backend.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
@@ -65,6 +65,18 @@ pub(crate) struct Column {
     pub(crate) sequences: Vec<Sequence>,
     /// SQLite: the column's definition, word for word.
     pub(crate) definition: String,
+}
+
+/// NOT NULL as a constraint of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+pub(crate) struct NotNull {
+    pub(crate) name: String,
+    /// Whether the rows that were there before it are known to keep it.
+    pub(crate) validated: bool,
+    /// What follows the column, with a space before it.
+    pub(crate) suffix: &'static str,
+    pub(crate) comment: Option<String>,
 }
 
 /// A property of a column that a copy gets too.

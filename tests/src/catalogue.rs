@@ -25,10 +25,9 @@ const LINES: &[&str] = &[
     "SELECT concat_ws(' ', 'column', quote_ident(attname), 'grant', x.privilege_type, 'to', \
      CASE WHEN x.grantee = 0 THEN 'public' ELSE pg_get_userbyid(x.grantee) END, 'by', pg_get_userbyid(x.grantor), x.is_grantable) \
      FROM pg_attribute, aclexplode(attacl) x WHERE attrelid = $1 AND NOT attisdropped",
-    // NOT NULL, a constraint from version 18 on, is told of the column
     "SELECT concat_ws(' ', 'constraint', quote_ident(conname), contype, pg_get_constraintdef(oid), 'deferrable', condeferrable, \
      condeferred, 'validated', convalidated, 'no inherit', connoinherit, 'local', conislocal, \
-     'comment', obj_description(oid, 'pg_constraint')) FROM pg_constraint WHERE (conrelid = $1 OR confrelid = $1) AND contype <> 'n'",
+     'comment', obj_description(oid, 'pg_constraint')) FROM pg_constraint WHERE conrelid = $1 OR confrelid = $1",
     "SELECT concat_ws(' ', 'index', pg_get_indexdef(i.indexrelid), 'unique', indisunique, 'primary', indisprimary, \
      'immediate', indimmediate, 'clustered', indisclustered, 'valid', indisvalid, indisready, indislive, \
      'identity', indisreplident, 'tablespace', c.reltablespace, 'comment', obj_description(c.oid, 'pg_class'), \

@@ -187,7 +187,7 @@ impl Db for Postgres {
             UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal \
             UNION ALL SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k \
               JOIN pg_namespace n ON n.oid = k.connamespace \
-               WHERE k.contype <> 'n' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
+              WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'expand_contract') \
             UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext \
             UNION ALL SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p \
               JOIN pg_namespace n ON n.oid = p.pronamespace \

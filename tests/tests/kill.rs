@@ -261,6 +261,7 @@ where
     (points, D::schema(conn), rows::<D>(conn, task))
 }
 
+// The chain on PostgreSQL fails if a CHECK is added without a look at whether it is there.
 fn killed_at_every_point<D: Application + Sync>(task: Task)
 where
     versions::table: MigrateOn<D::Conn>,

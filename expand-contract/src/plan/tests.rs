@@ -37,7 +37,7 @@ fn column(name: &str) -> Column {
         type_sql: "text".to_owned(),
         collate: String::new(),
         not_null: true,
-        not_null_name: None,
+        not_null_as: None,
         default: Some("'x'".to_owned()),
         extras: Vec::new(),
         sequences: Vec::new(),

@@ -76,6 +76,7 @@ fn cut(prepared: &PgDatabase, way: Way, nth: usize, cut: Cut) -> [Option<String>
     result(conn, way)
 }
 
+// Fails, both ways, if a CHECK is added without a look at whether it is there.
 fn fm21_at_every_commit(way: Way) {
     let prepared = PgDatabase::new();
     prepare(&mut prepared.connect(), way);

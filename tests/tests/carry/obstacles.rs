@@ -239,6 +239,18 @@ fn fm27_every_kind_is_named() {
     }
 }
 
+/// Since 18 NOT NULL may hold for new rows only; the copy would be held against all of them.
+#[test]
+fn fm27_a_not_null_that_is_not_validated_is_named() {
+    let version = "SELECT current_setting('server_version_num')::integer >= 180000";
+    if Postgres::text(&mut Postgres::fresh().connect(), version).as_deref() != Some("true") {
+        return;
+    }
+    let table = format!("{TABLE}; ALTER TABLE users ADD CONSTRAINT later NOT NULL email NOT VALID");
+    let kind = "NOT NULL constraint that is not validated";
+    named(User::migration(), &table, kind, "later");
+}
+
 #[test]
 fn fm27_relations_that_are_no_ordinary_tables_are_named() {
     for (sql, kind) in [
@@ -387,4 +399,34 @@ fn a_check_that_came_late_stops_the_drop() {
     migration.run(conn).expect("the index is carried as well");
     assert!(of_table(conn, "users")
         .contains("INDEX late_too ON public.users USING btree (lower(mail))"));
+}
+
+/// Fails without the comparison of expression trees: the copy would take the index's name.
+#[test]
+fn a_copy_that_is_over_something_else_stops_retire() {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    Postgres::run(
+        conn,
+        &format!("{TABLE}; CREATE INDEX lowered ON users (lower(email)); INSERT INTO users VALUES (1, 'A', 'n')"),
+    );
+    let mut migration = User::migration().options(options());
+    migration
+        .advance_to(conn, Step::Verify)
+        .expect("nothing is in the way");
+    let copy = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'lowered\\_ec\\_%'";
+    let copy = Postgres::text(conn, copy).expect("there is a copy");
+    Postgres::run(
+        conn,
+        &format!("DROP INDEX {copy}; CREATE INDEX {copy} ON users (upper(mail))"),
+    );
+    let mut migration = User::migration().options(options());
+    match migration.advance_to(conn, Step::Retire) {
+        Err(Error::Obstacles { obstacles, .. }) => {
+            assert_eq!(obstacles.len(), 1, "{obstacles:?}");
+            assert_eq!(obstacles[0].kind, "index whose copy came out differently");
+            assert_eq!(obstacles[0].name, "lowered");
+        }
+        other => panic!("{other:?}"),
+    }
 }

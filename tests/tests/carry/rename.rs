@@ -50,6 +50,11 @@ pub(crate) fn table(conn: &mut PgConnection) {
             CONSTRAINT people_date_city_key UNIQUE (date, city) INCLUDE (score) DEFERRABLE INITIALLY DEFERRED,
             CONSTRAINT people_date_score_key UNIQUE NULLS NOT DISTINCT (score, date)
         );
+        DO $$ BEGIN IF current_setting('server_version_num')::integer >= 180000 THEN
+            ALTER TABLE people ALTER COLUMN date DROP NOT NULL;
+            EXECUTE 'ALTER TABLE people ADD CONSTRAINT "said so" NOT NULL date NO INHERIT';
+            COMMENT ON CONSTRAINT "said so" ON people IS 'it''s \ so';
+        END IF; END $$;
         ALTER TABLE people ADD CONSTRAINT not_yet CHECK (date !~ '^x' AND date::text IS NOT NULL) NOT VALID;
         COMMENT ON CONSTRAINT people_date_check ON people IS 'it''s a \ check';
         COMMENT ON CONSTRAINT people_date_city_key ON people IS 'a key';

@@ -40,6 +40,7 @@ fn schema(conn: &mut SqliteConnection) -> String {
     Lite::text(conn, sql).expect("there are objects")
 }
 
+/// Fails if the old column is dropped before its indexes.
 #[test]
 fn fm28_a_column_with_an_index_is_dropped_and_triggers_survive() {
     let db = Lite::fresh();
@@ -66,6 +67,7 @@ fn fm28_a_column_with_an_index_is_dropped_and_triggers_survive() {
     assert_eq!(note.as_deref(), Some("today"));
 }
 
+/// Fails without the look at the views and triggers before `expand`.
 #[test]
 fn fm28_what_names_the_column_elsewhere_is_named_before_anything_changes() {
     for (object, kind) in [

@@ -66,6 +66,7 @@ fn keys_refer_to_the_new_column_under_their_names() {
         // what the pairs and children call their own column stays
         let (end, rest) = line.split_once(" REFERENCES ").unwrap_or(("", line));
         let rest = rest.replace("code)", "key)").replace(".code ", ".key ");
+        let rest = rest.replace("NOT NULL code ", "NOT NULL key ");
         match end {
             "" if line.contains(" boss") || line.contains("Chil") || line.contains("pairs.") => {
                 line.to_owned()

@@ -177,7 +177,8 @@ fn a_key_is_renamed_and_comes_back() {
         .replace("KEY (id) ", "KEY (uid) ")
         .replace("btree (id) ", "btree (uid) ")
         .replace("tickets(id)", "tickets(uid)")
-        .replace(" tickets id", " tickets uid");
+        .replace(" tickets id", " tickets uid")
+        .replace("NOT NULL id ", "NOT NULL uid ");
     same(&renamed, &after);
     and_back::<TicketUid>(&db, 1, |conn| {
         Postgres::run(

@@ -29,6 +29,7 @@ fn renamed(before: &str) -> String {
     before
         .replace(".id ", ".uid ")
         .replace("tickets id", "tickets uid")
+        .replace("NOT NULL id ", "NOT NULL uid ")
 }
 
 fn number(conn: &mut PgConnection, sql: &str) -> i64 {

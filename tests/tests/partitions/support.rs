@@ -76,7 +76,7 @@ pub fn table(conn: &mut PgConnection, type_sql: &str) {
             "CREATE TABLE events (id bigint, day date, total {type_sql} NOT NULL DEFAULT 7, note text, PRIMARY KEY (id, day), \
                CONSTRAINT positive CHECK (total >= 0)) PARTITION BY RANGE (day); \
              CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); \
-             CREATE TABLE events_2 (note text, total {type_sql} NOT NULL DEFAULT 7, gone text, day date NOT NULL, id bigint NOT NULL, \
+             CREATE TABLE events_2 (note text, total {type_sql} CONSTRAINT events_total_not_null NOT NULL DEFAULT 7, gone text, day date NOT NULL, id bigint NOT NULL, \
                CONSTRAINT positive CHECK (total >= 0)); \
              ALTER TABLE events_2 DROP COLUMN gone; \
              ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \

@@ -5,7 +5,7 @@
 //! foreign key depends on their index, one short transaction makes that index the primary key.
 
 use super::quote;
-use super::rules::{indexes, Postgres};
+use super::rules::{indexes, not_null, Postgres};
 use crate::backend::rules::Rules;
 use crate::catalogue::Index;
 use crate::phase::Step;
@@ -42,14 +42,10 @@ pub(super) fn replaced(cx: &Context<'_>, step: Step) -> Vec<Action> {
         let mut work = replace(cx, key, &Postgres.copy_name(&key.name, true)).to_vec();
         // comment and the like went with the old one
         work.extend(indexes::extras(cx, key).into_iter().map(Work::Sql));
-        let columns = cx.changes.iter().map(|change| change.from);
-        work.extend(columns.filter(|column| has(cx, column)).map(|column| {
-            Work::Sql(format!(
-                "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
-                cx.table.sql(),
-                quote(column)
-            ))
-        }));
+        for change in cx.changes.iter().filter(|change| has(cx, change.from)) {
+            let moved = not_null::moved(cx, change.from, change.to);
+            work.extend(moved.into_iter().map(Work::Sql));
+        }
         let name = format!("primary key {} on the new columns", key.name);
         Action::new(step, name, Kind::Ddl, "ACCESS EXCLUSIVE", work)
     };

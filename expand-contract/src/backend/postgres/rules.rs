@@ -2,6 +2,7 @@
 
 mod extras;
 pub(super) mod indexes;
+pub(super) mod not_null;
 mod partitions;
 mod requirements;
 mod statistics;

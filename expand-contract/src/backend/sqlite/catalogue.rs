@@ -101,7 +101,7 @@ fn read(s: &mut dyn Session, name: &TableName) -> Result<Option<(Table, TableTex
         columns.push(Column {
             type_sql: word(&mut row, 1),
             not_null: word(&mut row, 2) == "1",
-            not_null_name: None,
+            not_null_as: None,
             default: row.get_mut(3).and_then(Option::take),
             collate: clause(Clause::Collate)
                 .map(|collate| format!(" {collate}"))

@@ -180,7 +180,7 @@ fn plain(name: &str, type_sql: String, ty: &str, dialect: Dialect) -> Column {
         type_sql,
         collate: String::new(),
         not_null,
-        not_null_name: None,
+        not_null_as: None,
         default: None,
         extras: Vec::new(),
         sequences: Vec::new(),

@@ -5,7 +5,7 @@ use super::{cell, flag, quote, word};
 use crate::backend::postgres::rules::Postgres;
 use crate::backend::rules::Rules;
 use crate::backend::session::{Session, TextRow, BIND};
-use crate::catalogue::{Column, Extra, ExtraKind};
+use crate::catalogue::{Column, Extra, ExtraKind, NotNull};
 use crate::definition::{Dialect, TableName};
 use crate::error::{Error, While};
 
@@ -29,9 +29,9 @@ pub(super) fn columns(
          CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END, \
          (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') \
            FROM pg_options_to_table(a.attoptions) o), \
-         (SELECT n.conname::text FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' \
-           AND n.conkey = ARRAY[a.attnum]) \
+         n.conname::text, n.convalidated::text, n.connoinherit::text, obj_description(n.oid, 'pg_constraint') \
          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+         LEFT JOIN pg_constraint n ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] \
          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
          LEFT JOIN pg_collation co ON co.oid = a.attcollation \
          LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace \
@@ -79,6 +79,16 @@ pub(super) fn columns(
         if let Some(options) = cell(&mut row, 10) {
             alter(format!(" SET ({options})"), ExtraKind::Plain);
         }
+        let not_null_as = cell(&mut row, 11).map(|name| NotNull {
+            name,
+            validated: flag(&mut row, 12),
+            suffix: if flag(&mut row, 13) {
+                " NO INHERIT"
+            } else {
+                ""
+            },
+            comment: cell(&mut row, 14),
+        });
         let own = grants.iter().filter(|(column, _)| *column == name);
         extras.extend(own.map(|(_, grant)| grant.on(&quoted)));
         let own = || sequences.iter().filter(|(column, ..)| *column == name);
@@ -88,8 +98,9 @@ pub(super) fn columns(
             name,
             sequences,
             type_sql: word(&mut row, 2),
-            not_null: flag(&mut row, 3),
-            not_null_name: cell(&mut row, 11),
+            // one that is not validated has a constraint, but promises nothing
+            not_null: flag(&mut row, 3) && not_null_as.as_ref().is_none_or(|n| n.validated),
+            not_null_as,
             default: identity.or(cell(&mut row, 4)),
             collate: cell(&mut row, 5)
                 .map(|collation| format!(" COLLATE {collation}"))
@@ -197,7 +208,8 @@ pub(super) fn unique_key(s: &mut dyn Session, id: &str) -> Result<Vec<String>, E
            WHERE i.indrelid = ({BIND}::text)::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND am.amname = 'btree' \
            AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM unnest(i.indkey) WITH ORDINALITY u(attnum, n) \
              JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = u.attnum \
-             WHERE u.n <= i.indnkeyatts AND NOT k.attnotnull) ORDER BY i.indexrelid LIMIT 1) i \
+             LEFT JOIN pg_constraint n ON n.conrelid = k.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[k.attnum] \
+             WHERE u.n <= i.indnkeyatts AND NOT (k.attnotnull AND coalesce(n.convalidated, true))) ORDER BY i.indexrelid LIMIT 1) i \
          CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, n) \
          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts ORDER BY k.n"
     );

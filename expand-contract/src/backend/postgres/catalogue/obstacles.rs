@@ -29,6 +29,13 @@ pub(in crate::backend::postgres) fn obstacles(
                 add(problem, index.name.clone());
             }
         }
+        let not_null = table.column(column).and_then(|c| c.not_null_as.as_ref());
+        if let Some(not_null) = not_null.filter(|not_null| !not_null.validated) {
+            add(
+                "NOT NULL constraint that is not validated",
+                not_null.name.clone(),
+            );
+        }
         dependents(s, cx, column, &mut add)?;
         generated(s, table, column, &mut add)?;
         triggers(s, table, column, &mut add)?;

@@ -1,11 +1,11 @@
 //! What is asked of every row: NOT NULL and CHECK constraints, without a scan under an exclusive lock.
 
-use super::quote;
+use super::{not_null, quote};
 use crate::backend::postgres::primary_key;
 use crate::catalogue::Check;
 use crate::phase::Step;
 use crate::plan::actions::sql;
-use crate::plan::{Action, Active, Context, Kind, SavedCheck, Work};
+use crate::plan::{Action, Context, Kind, SavedCheck, Work};
 
 /// Two actions before the transaction that publishes, and what stands in it.
 pub(super) type Required = (Vec<Action>, Vec<Work>);
@@ -31,21 +31,16 @@ impl Requirements {
             return;
         }
         let (table, name) = (cx.table.sql(), cx.null_check(column));
-        let column = quote(column);
         if cx.table.check(&name).is_none() {
             self.add.push(format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID",
-                quote(&name)
+                "ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
+                quote(&name),
+                quote(column)
             ));
         }
         self.validate(cx, &name);
-        self.last.push(match null_name(cx, other) {
-            Some(name) => format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}",
-                quote(&copy_name(cx, name))
-            ),
-            None => format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
-        });
+        let required = not_null::required(cx, column, other, |name| copy_name(cx, name));
+        self.last.extend(required);
         self.last.push(drop(cx, &name));
     }
 
@@ -132,37 +127,13 @@ pub(super) fn of_new(cx: &Context<'_>, step: Step) -> Required {
     required.done(cx, step)
 }
 
-// since 18 NOT NULL is a constraint with a name, and a rename leaves it as it is
-fn null_name<'a>(cx: &'a Context<'_>, column: &str) -> Option<&'a String> {
-    cx.table.column(column)?.not_null_name.as_ref()
-}
-
-/// The name of `from`'s NOT NULL, which is gone by now, for `to`'s.
-fn take_null_name(cx: &Context<'_>, from: &str, to: &str) -> Option<String> {
-    let name = null_name(cx, from)?;
-    let is_there = cx.table.column(to).is_some_and(|column| column.not_null);
-    let rename = || {
-        let (table, copy) = (cx.table.sql(), quote(&copy_name(cx, name)));
-        format!(
-            "ALTER TABLE {table} RENAME CONSTRAINT {copy} TO {}",
-            quote(name)
-        )
-    };
-    (!is_there).then(rename)
-}
-
 /// Nothing is required of the old columns any more: nobody writes them. Those of a primary key follow with the key.
 pub(super) fn free_old(cx: &Context<'_>) -> Vec<Work> {
     let mut out = Vec::new();
     let required = cx.changes.iter().filter(|change| change.frozen.not_null);
     for change in required.filter(|change| !primary_key::has(cx, change.from)) {
-        out.push(Work::Sql(format!(
-            "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
-            cx.table.sql(),
-            quote(change.from)
-        )));
-        let name = take_null_name(cx, change.from, change.to);
-        out.extend(name.map(Work::Sql));
+        let moved = not_null::moved(cx, change.from, change.to);
+        out.extend(moved.into_iter().map(Work::Sql));
     }
     for check in cx.old_checks() {
         let mut restore = vec![
@@ -210,12 +181,7 @@ pub(super) fn of_old(cx: &Context<'_>, step: Step) -> Required {
 pub(super) fn drop_of_new(cx: &Context<'_>) -> Vec<String> {
     let mut out = Vec::new();
     for change in cx.changes.iter().filter(|change| change.frozen.not_null) {
-        out.push(format!(
-            "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
-            cx.table.sql(),
-            quote(change.to)
-        ));
-        out.extend(take_null_name(cx, change.to, change.from));
+        out.extend(not_null::moved(cx, change.to, change.from));
     }
     let saved = cx
         .saved_checks
@@ -248,18 +214,6 @@ pub(super) fn free_new(cx: &Context<'_>) -> Vec<String> {
         }
     }
     out
-}
-
-/// NOT NULL for a column of an empty table, whose old one is gone.
-pub(super) fn not_null(cx: &Context<'_>, change: &Active) -> String {
-    let (table, column) = (cx.table.sql(), quote(change.to));
-    match null_name(cx, change.from) {
-        Some(name) => format!(
-            "ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}",
-            quote(name)
-        ),
-        None => format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
-    }
 }
 
 /// The CHECK constraints of an empty table: what goes, and what comes.

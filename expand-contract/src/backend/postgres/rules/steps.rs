@@ -1,6 +1,6 @@
 //! The steps in which PostgreSQL differs from others.
 
-use super::{extras, indexes, partitions, quote, requirements, statistics, Postgres};
+use super::{extras, indexes, not_null, partitions, quote, requirements, statistics, Postgres};
 use crate::backend::postgres::{foreign_keys, identity, primary_key};
 use crate::backend::rules::Rules;
 use crate::error::Error;
@@ -226,7 +226,7 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
             )));
         }
         if change.frozen.not_null {
-            work.push(Work::Sql(requirements::not_null(cx, change)));
+            work.extend(sql(not_null::on_empty(cx, change)));
         }
         work.extend(after);
     }
