@@ -308,6 +308,29 @@ impl History {
             } if object == "TYPE" => {
                 self.types.insert(name.key.clone(), now);
             }
+            // a materialized one can be indexed
+            OpKind::Create {
+                object,
+                name: Some(name),
+                repeatable,
+                ..
+            } if object == "VIEW" => {
+                if *repeatable && self.tables.contains_key(&name.key) {
+                    return;
+                }
+                let view = Table {
+                    made_in: Some(now),
+                    ..Table::default()
+                };
+                self.tables.insert(name.key.clone(), view);
+            }
+            OpKind::Drop {
+                object,
+                name: Some(name),
+                ..
+            } if object.ends_with("VIEW") => {
+                self.tables.remove(&name.key);
+            }
             _ => {}
         }
     }

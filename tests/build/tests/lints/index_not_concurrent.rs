@@ -37,3 +37,20 @@ fn the_table_is_older_than_the_file() {
         .after("CREATE TABLE t (id int PRIMARY KEY, a int);")
         .finds(RULE, &[(1, 1)]);
 }
+
+/// Nobody reads or refreshes what is not there yet.
+#[test]
+fn on_a_new_materialized_view() {
+    Case::postgres("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a; CREATE UNIQUE INDEX i ON v (a);")
+        .passes(RULE);
+    Case::postgres(
+        "DROP MATERIALIZED VIEW v; CREATE MATERIALIZED VIEW IF NOT EXISTS v AS SELECT 1 AS a; CREATE INDEX i ON v (a);",
+    )
+    .after("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a;")
+    .passes(RULE);
+    Case::postgres(
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS v AS SELECT 1 AS a; CREATE INDEX i ON v (a);",
+    )
+    .after("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a;")
+    .finds(RULE, &[(1, 60)]);
+}

@@ -12,6 +12,10 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
+    // What depends on it came later, and is reverted before.
+    if cx.is_down() && cx.up_has(|made| is_undone(made, &op.kind)) {
+        return;
+    }
     let what = match &op.kind {
         OpKind::DropTable {
             table,
@@ -49,4 +53,52 @@ fn check(op: &Op, cx: &Context<'_>, found: &mut Found) {
         op.at,
         format!("{what} is dropped with all that depends on it"),
     );
+}
+
+/// Whether the one makes what the other drops. A schema may be in the search path.
+fn is_undone(made: &OpKind, dropped: &OpKind) -> bool {
+    let same = |made: &Name, dropped: &Name| made.last() == dropped.last();
+    match (made, dropped) {
+        (OpKind::CreateTable(made), OpKind::DropTable { table, .. }) => same(&made.table, table),
+        (OpKind::CreateIndex(made), OpKind::DropIndex { name, .. }) => {
+            made.name.as_ref().is_some_and(|made| same(made, name))
+        }
+        (
+            OpKind::AddColumn {
+                table: of,
+                column: made,
+                ..
+            },
+            OpKind::DropColumn { table, column, .. },
+        ) => same(of, table) && made.name == *column,
+        (
+            OpKind::AddConstraint {
+                table: of,
+                constraint,
+                ..
+            },
+            OpKind::DropConstraint { table, name, .. },
+        ) => same(of, table) && constraint.name.as_ref() == Some(name),
+        (
+            OpKind::Create {
+                object: made_object,
+                name: Some(made),
+                ..
+            },
+            OpKind::Drop {
+                object,
+                name: Some(name),
+                ..
+            },
+        ) => object.ends_with(made_object.as_str()) && same(made, name),
+        (
+            OpKind::CreateDomain { name: made, .. },
+            OpKind::Drop {
+                object,
+                name: Some(name),
+                ..
+            },
+        ) => object == "DOMAIN" && same(made, name),
+        _ => false,
+    }
 }

@@ -11,6 +11,7 @@ mod create;
 pub(crate) mod op;
 mod others;
 mod read;
+mod sqlite;
 mod types;
 mod words;
 

@@ -6,6 +6,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::op::{Name, Op, OpKind, Verb, Write};
+use super::sqlite;
 use super::words::Words;
 use super::Unread;
 use crate::build::finding::Position;
@@ -175,6 +176,18 @@ impl<'a> Reader<'a> {
 
     /// Asks the parser.
     pub(super) fn parse(&self, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement, Unread> {
+        let short = match self.database {
+            Database::Sqlite => sqlite::with_short_types(&tokens),
+            _ => None,
+        };
+        // most types of several words it does know
+        self.parse_once(tokens).or_else(|unread| match short {
+            Some(short) => self.parse_once(short).map_err(|_| unread),
+            None => Err(unread),
+        })
+    }
+
+    fn parse_once(&self, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement, Unread> {
         let start = tokens.first().map_or(self.at, |t| t.span.start.into());
         let last = tokens.last().map(|t| Position::from(t.span.start));
         let mut parser = Parser::new(self.dialect)
