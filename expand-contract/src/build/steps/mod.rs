@@ -48,7 +48,8 @@ const RULE: &str = "step-files";
 ///
 /// - **To be read**: every file lists what the runner does in the step, with each statement and its lock, as far as the
 ///   sources tell: with [`Build::migrations`](super::Build::migrations) also plain indexes and unique constraints. What is on the
-///   old column besides, only a database knows: `Migration::plan` lists that.
+///   old column besides, only a database knows: `Migration::plan` lists that. On PostgreSQL 18 a NOT NULL has a name, by which the
+///   runner carries it; the files tell how it does so on the versions before.
 /// - **To be run**, by `diesel migration run --migration-dir steps/postgres` or as `FileBasedMigrations`. On PostgreSQL the file of
 ///   `expand` does what the runner's first transaction does, unless that was done (and one before it creates the library's
 ///   tables); it refuses a table that is not what `table!` tells, and does not guess. Every other file needs the runner, which copies rows and waits for instances: it
