@@ -16,7 +16,7 @@ pub enum Direction {
     Verify,
 }
 
-/// A range of rows for a [`Converter`], as SQL.
+/// A range of rows for a `Converter`, as SQL.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Request {
@@ -60,7 +60,7 @@ pub struct Request {
     pub limit: Option<Duration>,
 }
 
-/// What a [`Converter`] did.
+/// What a `Converter` did.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Outcome {
