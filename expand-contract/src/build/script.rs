@@ -78,24 +78,26 @@ impl Build {
         if let Some(snapshot) = &snapshot {
             report.merge(snapshot.report.clone());
         }
-        if let Some(models) = &models {
-            for steps in &self.steps {
-                report.merge(steps.check(models, &self.lints));
-            }
-        }
+        let mut histories = Vec::new();
         for lints in &self.lints {
-            let checked = match &models {
+            let (checked, history) = match &models {
                 Some(models) => {
                     let also = |in_use: &mut InUse| {
                         if let Some(snapshot) = &snapshot {
                             snapshot.add_to(in_use);
                         }
                     };
-                    lints.clone().also_in_use(models, also).check()
+                    lints.clone().also_in_use(models, also).check_and_remember()
                 }
-                None => lints.check(),
+                None => lints.check_and_remember(),
             };
             report.merge(checked);
+            histories.push((lints.database(), history));
+        }
+        if let Some(models) = &models {
+            for steps in &self.steps {
+                report.merge(steps.check(models, &histories));
+            }
         }
         report
     }

@@ -51,6 +51,8 @@ pub(crate) use runs::{BrokenOff, Entry as RunEntry};
 #[cfg(feature = "database")]
 pub(crate) use schema::ensure;
 pub(crate) use sightings::{poisoned, saw, Origin};
+#[cfg(feature = "build")]
+pub(crate) use store::{number_of, UNTOUCHED};
 pub(crate) use store::{Ledger, Row};
 #[cfg(feature = "build")]
 pub(crate) use tables::whole;

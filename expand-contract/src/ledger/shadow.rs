@@ -1,6 +1,6 @@
 //! Shadow reads on record, and what a shadow read asks of the ledger.
 
-use super::store::{text, Ledger};
+use super::store::{number_of, text, Ledger};
 use crate::backend::rules::Rules;
 use crate::backend::session::{Session, BIND};
 use crate::definition::Dialect;
@@ -17,10 +17,7 @@ impl Ledger {
             "EXISTS (SELECT 1 FROM {} WHERE {} AND pass = {} AND old_incomplete = 0 AND phase IN ({}))",
             self.table("migrations"),
             self.me_literally(rules),
-            match pass {
-                Pass::First => 1,
-                Pass::Second => 2,
-            },
+            number_of(pass),
             names.join(", ")
         )
     }
@@ -41,14 +38,6 @@ impl Ledger {
             self.table("actions"),
             self.me_literally(rules),
             rules.literal(Step::Expand.as_str())
-        )
-    }
-
-    fn me_literally(&self, rules: &dyn Rules) -> String {
-        format!(
-            "id = {} AND generation = {}",
-            rules.literal(self.def.id),
-            self.def.generation
         )
     }
 

@@ -1,6 +1,7 @@
 //! Reading and writing a migration's rows.
 
 use super::{definition, hash, join, reads, table, writes, Lease};
+use crate::backend::rules::Rules;
 use crate::backend::session::{Session, TextRow, BIND};
 use crate::catalogue::Source;
 use crate::definition::{Dialect, MigrationDef};
@@ -82,12 +83,16 @@ pub(super) fn stage(pass: i64, phase: &str) -> Result<Stage, Error> {
     }
 }
 
-fn pass(stage: Stage) -> u8 {
-    match stage.pass {
+/// The number under which the ledger stores a pass.
+pub(crate) const fn number_of(pass: Pass) -> u8 {
+    match pass {
         Pass::First => 1,
         Pass::Second => 2,
     }
 }
+
+/// Of a migration's row, as SQL: nothing of it was begun, or all of that is undone.
+pub(crate) const UNTOUCHED: &str = "pass = 1 AND phase = 'original' AND cleanup = 0";
 
 impl Ledger {
     pub(crate) fn new(dialect: Dialect, def: &'static MigrationDef) -> Self {
@@ -112,6 +117,23 @@ impl Ledger {
 
     pub(super) fn me(&self) -> String {
         format!("id = {BIND} AND generation = {}", self.def.generation)
+    }
+
+    /// The same without a bound value.
+    pub(crate) fn me_literally(&self, rules: &dyn Rules) -> String {
+        format!(
+            "id = {} AND generation = {}",
+            rules.literal(self.def.id),
+            self.def.generation
+        )
+    }
+
+    /// Of a migration's row, as SQL: it is another one of the table, and neither untouched nor over. `me`: [`Self::me`] or
+    /// [`Self::me_literally`].
+    pub(crate) fn other_under_way(table: &str, me: &str) -> String {
+        format!(
+            "table_name = {table} AND NOT ({me}) AND phase <> 'contracted' AND NOT ({UNTOUCHED})"
+        )
     }
 
     pub(super) fn id(&self) -> Option<String> {
@@ -189,11 +211,9 @@ impl Ledger {
             return Ok(None);
         }
         let sql = format!(
-            "SELECT id, CAST(pass AS text), phase FROM {} WHERE table_name = {BIND} \
-             AND NOT (id = {BIND} AND generation = {}) AND phase <> 'contracted' \
-             AND NOT (phase = 'original' AND pass = 1 AND cleanup = 0)",
+            "SELECT id, CAST(pass AS text), phase FROM {} WHERE {}",
             self.table("migrations"),
-            self.def.generation
+            Self::other_under_way(&BIND.to_string(), &self.me())
         );
         let rows = s
             .rows(&sql, &[text(name), self.id()])
@@ -236,7 +256,7 @@ impl Ledger {
             "UPDATE {meta} SET epoch = epoch + 1 WHERE NOT EXISTS (SELECT 1 FROM {migrations} WHERE {} AND pass = {} \
              AND phase = {BIND})",
             self.me(),
-            pass(to)
+            number_of(to.pass)
         );
         s.execute(&bump, &[self.id(), text(to.phase.as_str())])
             .during("publishing the phase")?;
@@ -255,7 +275,7 @@ impl Ledger {
              published_by = CASE WHEN {same} THEN {target}.published_by ELSE excluded.published_by END, \
              epoch = {target}.epoch + 1, updated_at = CURRENT_TIMESTAMP",
             self.def.generation,
-            pass(to),
+            number_of(to.pass),
             i32::from(old_incomplete),
             i32::from(cleanup),
         );

@@ -130,54 +130,30 @@ impl Lints {
 
     /// Reads the migrations and applies every rule.
     pub fn check(&self) -> Report {
+        self.check_and_remember().0
+    }
+
+    /// The same, and what the migrations have made; nothing of a folder that cannot be read.
+    pub(crate) fn check_and_remember(&self) -> (Report, History) {
         let joined = thread::scope(|scope| {
             let thread = thread::Builder::new().stack_size(STACK_BYTES);
             let thread = thread.spawn_scoped(scope, || self.run());
             thread.map(thread::ScopedJoinHandle::join)
         });
         match joined {
-            Ok(Ok(report)) => report,
-            Ok(Err(_)) | Err(_) => Report {
-                findings: vec![self.about_the_folder("the migrations could not be looked at")],
-                read: vec![self.folder.clone()],
-            },
-        }
-    }
-
-    /// What the migrations of the folder make, one after the other; nothing of a folder that cannot be read.
-    pub(crate) fn history(&self) -> History {
-        let read = || {
-            let mut history = History::default();
-            for (number, folder) in migrations::find(&self.folder)
-                .into_iter()
-                .flatten()
-                .enumerate()
-            {
-                history.enter(number);
-                for op in Migration::read(folder, self.database)
-                    .up
-                    .iter()
-                    .flat_map(|up| &up.ops)
-                {
-                    history.apply(op);
-                }
+            Ok(Ok(checked)) => checked,
+            Ok(Err(_)) | Err(_) => {
+                let report = Report {
+                    findings: vec![self.about_the_folder("the migrations could not be looked at")],
+                    read: vec![self.folder.clone()],
+                };
+                (report, History::default())
             }
-            history
-        };
-        let joined = thread::scope(|scope| {
-            let thread = thread::Builder::new().stack_size(STACK_BYTES);
-            thread
-                .spawn_scoped(scope, read)
-                .map(thread::ScopedJoinHandle::join)
-        });
-        match joined {
-            Ok(Ok(history)) => history,
-            Ok(Err(_)) | Err(_) => History::default(),
         }
     }
 
-    pub(crate) fn is_for(&self, database: Database) -> bool {
-        self.database == database
+    pub(crate) fn database(&self) -> Database {
+        self.database
     }
 
     fn about_the_folder(&self, message: &str) -> Finding {
@@ -196,15 +172,16 @@ impl Lints {
         self.levels.get(rule.id).copied().unwrap_or(rule.level)
     }
 
-    fn run(&self) -> Report {
+    fn run(&self) -> (Report, History) {
         let mut report = Report::default();
+        let mut history = History::default();
         report.reads(&self.folder);
         self.unknown_levels(&mut report);
         let found = match migrations::find(&self.folder) {
             Ok(found) => found,
             Err(why) => {
                 report.findings.push(self.about_the_folder(&why));
-                return report;
+                return (report, history);
             }
         };
         let migrations: Vec<Migration> = found
@@ -212,7 +189,6 @@ impl Lints {
             .map(|folder| Migration::read(folder, self.database))
             .collect();
         let gone = Gone::after(migrations.iter().filter_map(|m| m.up.as_ref()));
-        let mut history = History::default();
         let mut before: Option<&Migration> = None;
         for (number, migration) in migrations.iter().enumerate() {
             let is_reported = self
@@ -245,7 +221,7 @@ impl Lints {
             }
         }
         report.sort();
-        report
+        (report, history)
     }
 
     fn file_problem(&self, problem: migrations::Problem, report: &mut Report) {

@@ -4,25 +4,19 @@
 //! ledger tells that it has not been waited for. What the sources cannot know is asserted first. SQLite has no such statement,
 //! since nothing there makes DDL depend on a condition, and a file that was run by the runner has to be passed over.
 
-use super::guard::Guard;
-use super::ledger::executed;
+use super::block::{executed, refuse_if};
 use super::recorder::Recorder;
 use super::table::Sketch;
 use crate::error::Error;
-use crate::ledger::{self, Lease, Ledger};
-use crate::phase::{Phase, Step};
+use crate::ledger::{self, Lease, Ledger, UNTOUCHED};
+use crate::phase::Step;
 use crate::plan::{Action, Context, Kind, Work};
 
 /// Who the ledger says it was.
 const RUNNER: &str = "a migration file";
 
 /// The block that expands a table, unless that was done.
-pub(super) fn block(
-    cx: &Context<'_>,
-    sketch: &Sketch,
-    guard: &Guard<'_>,
-    action: &Action,
-) -> Result<String, Error> {
+pub(super) fn block(cx: &Context<'_>, sketch: &Sketch, action: &Action) -> Result<String, Error> {
     let Kind::Publish { to, .. } = action.kind else {
         return Err(Error::Unexpected {
             what: format!("the action {}", action.name),
@@ -65,19 +59,14 @@ pub(super) fn block(
         let statements: String = statements.iter().map(|sql| executed(sql)).collect();
         format!("\n  -- {heading}\n{statements}")
     });
-    let body = format!("{locks}{}{work}{notes}", ledger_checks(cx, guard));
-
-    let checks = checks(cx, sketch, guard);
-    let original = format!(
-        "pass = 1 AND phase = '{}' AND cleanup = 0",
-        Phase::Original.as_str()
-    );
-    let me = guard.me();
+    let me = ledger.me_literally(cx.rules);
+    let body = format!("{locks}{}{work}{notes}", ledger_checks(cx, &me));
+    let checks = checks(cx, sketch);
     Ok(format!(
         "DO $expand$\nDECLARE\n  waits text := current_setting('lock_timeout');\n  path text := current_setting('search_path');\n\
          BEGIN\n  \
          IF to_regclass('expand_contract.migrations') IS NOT NULL THEN\n    \
-         IF EXISTS (SELECT 1 FROM expand_contract.migrations WHERE {me} AND NOT ({original})) THEN\n      \
+         IF EXISTS (SELECT 1 FROM expand_contract.migrations WHERE {me} AND NOT ({UNTOUCHED})) THEN\n      \
          RETURN;\n    END IF;\n  END IF;\n\
          {checks}  PERFORM set_config('lock_timeout', '400ms', true);\n{body}\n  \
          PERFORM set_config('lock_timeout', waits, true);\n  PERFORM set_config('search_path', path, true);\n\
@@ -86,30 +75,27 @@ pub(super) fn block(
 }
 
 /// Refuses a database that is not what the sources tell.
-fn checks(cx: &Context<'_>, sketch: &Sketch, guard: &Guard<'_>) -> String {
+fn checks(cx: &Context<'_>, sketch: &Sketch) -> String {
     let (rules, table) = (cx.rules, cx.table);
     let relation = format!("to_regclass({})", rules.literal(&table.sql()));
     let mut out = String::new();
-    let mut refuse_if = |condition: &str, why: &str| {
-        let message = rules.literal(&format!(
+    let mut unless_told = |condition: &str, why: &str| {
+        let message = format!(
             "expand-contract: {why}. Let the runner expand migration `{}`: `Migration::advance_to(conn, Step::Expand)` in the \
              application; then run this again",
-            guard.def.id
-        ));
-        out.push_str(&format!(
-            "  IF {condition} THEN\n    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE =\n      \
-             {message};\n  END IF;\n"
-        ));
+            cx.def.id
+        );
+        out.push_str(&refuse_if(rules, condition, &message));
     };
     let named = &table.name;
     if sketch.is_unqualified {
         let bare = rules.literal(&table.dialect.quote(&named.name));
-        refuse_if(
+        unless_told(
             &format!("{relation} IS DISTINCT FROM to_regclass({bare})"),
             &format!("{named} is not the table that this connection's search path finds"),
         );
     }
-    refuse_if(
+    unless_told(
         &format!(
             "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = {relation} AND c.relkind = 'r' AND NOT EXISTS \
              (SELECT 1 FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)))"
@@ -121,7 +107,7 @@ fn checks(cx: &Context<'_>, sketch: &Sketch, guard: &Guard<'_>) -> String {
         .iter()
         .map(|name| rules.literal(name))
         .collect();
-    refuse_if(
+    unless_told(
         &format!(
             "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place) \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n \
@@ -133,7 +119,7 @@ fn checks(cx: &Context<'_>, sketch: &Sketch, guard: &Guard<'_>) -> String {
     );
     for change in cx.changes {
         let (old, frozen) = (rules.literal(change.from), &change.frozen);
-        refuse_if(
+        unless_told(
             &format!(
                 "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
                  WHERE a.attrelid = {relation} AND a.attname = {old} AND NOT a.attisdropped \
@@ -152,42 +138,41 @@ fn checks(cx: &Context<'_>, sketch: &Sketch, guard: &Guard<'_>) -> String {
             ),
         );
     }
-    let message = rules.literal(
-        "expand-contract: the ledger is not there, or one of another release: nothing was changed",
-    );
-    out.push_str(&format!(
-        "  IF to_regclass('expand_contract.meta') IS NULL THEN\n    RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n  \
-         IF EXISTS (SELECT 1 FROM expand_contract.meta WHERE version <> {}) THEN\n    \
-         RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n",
+    let newer = format!(
+        "EXISTS (SELECT 1 FROM expand_contract.meta WHERE version <> {})",
         ledger::VERSION
-    ));
+    );
+    // one after the other: a condition is looked at whole, and names the table
+    for condition in ["to_regclass('expand_contract.meta') IS NULL", &newer] {
+        let why = "the ledger is not there, or one of another release";
+        out.push_str(&refuse_if(rules, condition, &unchanged(why)));
+    }
     out
 }
 
 /// Refuses what the ledger has against it, under the locks.
-fn ledger_checks(cx: &Context<'_>, guard: &Guard<'_>) -> String {
+fn ledger_checks(cx: &Context<'_>, me: &str) -> String {
     let table = cx.rules.literal(&cx.table.name.to_string());
-    let me = guard.me();
+    let other = Ledger::other_under_way(&table, me);
     let checks = [
         (
-            format!("SELECT 1 FROM expand_contract.runners WHERE table_name = {table} AND held = 1"),
+            format!("runners WHERE table_name = {table} AND held = 1"),
             "a runner is at work on the table",
         ),
         (
-            format!(
-                "SELECT 1 FROM expand_contract.migrations WHERE table_name = {table} AND NOT ({me}) \
-                 AND phase <> 'contracted' AND NOT (phase = 'original' AND pass = 1 AND cleanup = 0)"
-            ),
+            format!("migrations WHERE {other}"),
             "another migration of the table is under way",
         ),
     ];
     let check = |(found, why): (String, &str)| {
-        let message = cx
-            .rules
-            .literal(&format!("expand-contract: {why}: nothing was changed"));
-        format!("  IF EXISTS ({found}) THEN\n    RAISE EXCEPTION USING MESSAGE = {message};\n  END IF;\n")
+        let condition = format!("EXISTS (SELECT 1 FROM expand_contract.{found})");
+        refuse_if(cx.rules, &condition, &unchanged(why))
     };
     checks.into_iter().map(check).collect()
+}
+
+fn unchanged(why: &str) -> String {
+    format!("expand-contract: {why}: nothing was changed")
 }
 
 /// Whether the sources tell all that the block needs.

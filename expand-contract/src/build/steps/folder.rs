@@ -1,5 +1,6 @@
 //! The folder of steps beside a project's migrations.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use crate::build::source;
 
 /// What is there.
 pub(super) struct Folder {
-    /// The files that were written here.
-    written: Vec<PathBuf>,
+    /// The files that were written here, and what is in them.
+    written: BTreeMap<PathBuf, String>,
 }
 
 impl Folder {
     pub(super) fn read(root: &Path, report: &mut Report) -> io::Result<Self> {
-        let mut written = Vec::new();
+        let mut written = BTreeMap::new();
         let entries = match fs::read_dir(root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Folder { written }),
             entries => entries?,
@@ -27,23 +28,27 @@ impl Folder {
             let folder = entry?.path();
             for name in ["up.sql", "down.sql"] {
                 let path = folder.join(name);
-                if source::text(&path).is_ok_and(|text| text.starts_with(MARK)) {
+                let text = source::text(&path).ok();
+                if let Some(text) = text.filter(|text| text.starts_with(MARK)) {
                     report.reads(&path);
-                    written.push(path);
+                    written.insert(path, text);
                 }
             }
         }
-        written.sort();
         Ok(Folder { written })
     }
 
     pub(super) fn written(&self) -> impl Iterator<Item = &PathBuf> {
-        self.written.iter()
+        self.written.keys()
+    }
+
+    pub(super) fn text(&self, path: &Path) -> Option<&str> {
+        self.written.get(path).map(String::as_str)
     }
 
     /// The time stamp of the step's folder, if there is one: what stands before its name.
     pub(super) fn stamp_of(&self, name: &str) -> Option<&str> {
-        self.written.iter().find_map(|path| {
+        self.written().find_map(|path| {
             let folder = path.parent()?.file_name()?.to_str()?;
             let stamp = folder.strip_suffix(name)?;
             let is_stamp = stamp.starts_with(|c: char| c.is_ascii_digit())

@@ -1,17 +1,16 @@
 //! Statements that refuse: to go on where the runner has not been, to go back where it has not gone back.
 
-use crate::backend::rules::Rules;
-use crate::definition::{Dialect, MigrationDef};
-use crate::ledger;
+use super::block;
+use crate::definition::Dialect;
+use crate::ledger::{self, number_of, Ledger};
 use crate::phase::place::Place;
 use crate::phase::rules::Way;
 use crate::phase::{Pass, Phase, Step};
+use crate::plan::Context;
 
 /// What is asked about a step.
 pub(super) struct Guard<'g> {
-    pub(super) def: &'static MigrationDef,
-    pub(super) dialect: Dialect,
-    pub(super) rules: &'g dyn Rules,
+    pub(super) cx: &'g Context<'g>,
     pub(super) place: Place,
 }
 
@@ -22,13 +21,6 @@ enum Without {
     Pass,
 }
 
-fn number(pass: Pass) -> u8 {
-    match pass {
-        Pass::First => 1,
-        Pass::Second => 2,
-    }
-}
-
 fn phases(of: impl Iterator<Item = Phase>) -> String {
     let names: Vec<String> = of.map(|phase| format!("'{}'", phase.as_str())).collect();
     names.join(", ")
@@ -36,7 +28,7 @@ fn phases(of: impl Iterator<Item = Phase>) -> String {
 
 impl Guard<'_> {
     fn way(&self) -> Way {
-        self.def.way(self.dialect)
+        self.cx.def.way(self.cx.table.dialect)
     }
 
     /// The phase in which the migration is after the step, if the step or one before it publishes any.
@@ -55,7 +47,7 @@ impl Guard<'_> {
     /// Of the migration's row, as SQL: the step has been run to its end. None: it has nothing to do.
     fn reached(&self) -> Option<String> {
         let phase = self.phase()?;
-        let pass = number(self.place.pass);
+        let pass = number_of(self.place.pass);
         let later = phases(Phase::ALL.into_iter().filter(|later| *later > phase));
         let here = match (self.place.step, self.way()) {
             (Step::Backfill, Way::Copy) => "backfilled = 1",
@@ -72,25 +64,17 @@ impl Guard<'_> {
     /// The same: what the step published is undone.
     fn undone(&self) -> Option<String> {
         let phase = self.way().publishes(self.place.step)?;
-        let pass = number(self.place.pass);
+        let pass = number_of(self.place.pass);
         let earlier = phases(Phase::ALL.into_iter().filter(|earlier| *earlier < phase));
         Some(format!(
             "(pass < {pass} OR pass = {pass} AND phase IN ({earlier}) AND cleanup = 0)"
         ))
     }
 
-    pub(super) fn me(&self) -> String {
-        format!(
-            "id = {} AND generation = {}",
-            self.rules.literal(self.def.id),
-            self.def.generation
-        )
-    }
-
     fn migration(&self) -> String {
         match self.place.pass {
-            Pass::First => format!("`{}`", self.def.id),
-            Pass::Second => format!("`{}` (second pass)", self.def.id),
+            Pass::First => format!("`{}`", self.cx.def.id),
+            Pass::Second => format!("`{}` (second pass)", self.cx.def.id),
         }
     }
 
@@ -121,26 +105,25 @@ impl Guard<'_> {
     }
 
     fn refuse_unless(&self, condition: &str, without: Without, message: &str) -> String {
-        let migrations = ledger::table(self.dialect, "migrations");
-        let message = self.rules.literal(message);
-        let me = self.me();
+        let (dialect, rules) = (self.cx.table.dialect, self.cx.rules);
+        let me = Ledger::new(dialect, self.cx.def).me_literally(rules);
+        let migrations = ledger::table(dialect, "migrations");
         let row = format!("SELECT 1 FROM {migrations} WHERE {me}");
         let passes = match without {
             Without::Refuse => format!("EXISTS ({row} AND {condition})"),
             Without::Pass => format!("NOT EXISTS ({row} AND NOT {condition})"),
         };
-        match self.dialect {
+        match dialect {
             Dialect::Postgres => {
                 let no_ledger = match without {
                     Without::Refuse => "FALSE",
                     Without::Pass => "TRUE",
                 };
+                let refusal = block::refuse_if(rules, "NOT passes", message);
                 format!(
                     "DO $guard$\nDECLARE\n  passes boolean := {no_ledger};\nBEGIN\n  \
                      IF to_regclass('{migrations}') IS NOT NULL THEN\n    \
-                     passes := {passes};\n  END IF;\n  \
-                     IF NOT passes THEN\n    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE =\n      \
-                     {message};\n  END IF;\nEND\n$guard$;\n"
+                     passes := {passes};\n  END IF;\n{refusal}END\n$guard$;\n"
                 )
             }
             // no condition can keep SQLite from looking for a table that a statement names: whether it is there comes first
@@ -148,6 +131,7 @@ impl Guard<'_> {
                 let there = format!(
                     "EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '{migrations}')"
                 );
+                let message = rules.literal(message);
                 let ask =
                     |what: &str| format!("INSERT INTO expand_contract_guard SELECT {what};\n");
                 let asks = match without {

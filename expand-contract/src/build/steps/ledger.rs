@@ -1,5 +1,6 @@
 //! PostgreSQL: the library's own tables, which the file of the first `expand` finds.
 
+use super::block::executed;
 use super::script::{Script, MARK};
 use crate::definition::Dialect;
 use crate::ledger;
@@ -23,14 +24,4 @@ pub(super) fn script() -> Script {
         up,
         down: format!("{MARK}.\n-- The tables stay: they are everybody's.\n\nSELECT 1;\n"),
     }
-}
-
-/// A statement as text that a block runs: no name of the block's is looked for in it, and what returns rows needs no other
-/// word.
-pub(super) fn executed(sql: &str) -> String {
-    let mut tag = "$sql$".to_owned();
-    while sql.contains(&tag) {
-        tag.insert(tag.len() - 1, '_');
-    }
-    format!("  EXECUTE {tag}{sql}{tag};\n")
 }

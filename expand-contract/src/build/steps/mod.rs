@@ -4,6 +4,7 @@
 //! [`Timeline`](https://docs.rs/expand-contract) gives the step at the same time stamp. They are written to `OUT_DIR` with every
 //! build, and compared with those beside the project's migrations; these are written only when somebody says so.
 
+mod block;
 mod definition;
 mod expand;
 mod folder;
@@ -21,7 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Level, Position, Report};
-use super::lints::{Database, History, Lints};
+use super::lints::{Database, History};
 use super::models::{Declared, ModelsFound, Table};
 use super::snapshot::{today, ACCEPT};
 use super::source::{self, Unread};
@@ -52,9 +53,10 @@ const RULE: &str = "step-files";
 ///   runner carries it; the files tell how it does so on the versions before.
 /// - **To be run**, by `diesel migration run --migration-dir steps/postgres` or as `FileBasedMigrations`. On PostgreSQL the file of
 ///   `expand` does what the runner's first transaction does, unless that was done (and one before it creates the library's
-///   tables); it refuses a table that is not what `table!` tells, and does not guess. Every other file needs the runner, which copies rows and waits for instances: it
-///   passes where the runner has been, and refuses where it has not. `down.sql` passes where the runner has undone the step.
-///   On SQLite, where DDL cannot be made to depend on a condition, `expand` is the runner's too.
+///   tables); it refuses a table that is not what `table!` tells, and does not guess. Every other file needs the runner, which
+///   copies rows and waits for instances: it passes where the runner has been, and refuses where it has not. `down.sql` passes
+///   where the runner has undone the step. On SQLite, where DDL cannot be made to depend on a condition, `expand` is the
+///   runner's too.
 /// - **Stale files** fail the build with the difference; `EXPAND_CONTRACT_ACCEPT=1 cargo build` writes them. New ones get today's
 ///   date as time stamp, unless [`StepFiles::at`] gives one. Folders may be renamed to another time stamp: a step is known by
 ///   what follows it.
@@ -103,7 +105,7 @@ impl StepFiles {
     }
 
     /// Compares; writes to `OUT_DIR`, and beside the migrations if that was asked for.
-    pub(crate) fn check(&self, models: &ModelsFound, lints: &[Lints]) -> Report {
+    pub(crate) fn check(&self, models: &ModelsFound, histories: &[(Database, History)]) -> Report {
         let mut report = Report::default();
         let dialect = match self.database {
             Database::Postgres => Dialect::Postgres,
@@ -124,12 +126,14 @@ impl StepFiles {
                 return report;
             }
         };
-        let lints = lints.iter().find(|lints| lints.is_for(self.database));
-        let history = lints.map(Lints::history).unwrap_or_default();
+        let mut histories = histories.iter();
+        let history = histories.find(|(database, _)| *database == self.database);
+        let nothing = History::default();
+        let history = history.map_or(&nothing, |(_, history)| history);
         let mut wanted = Vec::new();
         for (declared, table) in models.migrations_with_tables() {
             match table {
-                Some(table) => self.steps((declared, table, &history), dialect, &folder, &mut wanted, &mut report),
+                Some(table) => self.steps((declared, table, history), dialect, &folder, &mut wanted, &mut report),
                 None => report.findings.push(Finding {
                     rule: RULE,
                     level: Level::Deny,
@@ -242,7 +246,8 @@ impl StepFiles {
         for file in wanted {
             let path = self.folder.join(&file.path);
             report.reads(&path);
-            match source::text(&path) {
+            let known = folder.text(&path).map(str::to_owned);
+            match known.map_or_else(|| source::text(&path), Ok) {
                 Ok(text) if text == file.text => {}
                 Ok(text) => stale.push((path, Some(text), file)),
                 Err(Unread::Missing) => stale.push((path, None, file)),

@@ -76,12 +76,7 @@ impl Script {
             Some(_) => cx.actions(place.step)?,
             None => Vec::new(),
         };
-        let guard = Guard {
-            def,
-            dialect,
-            rules,
-            place,
-        };
+        let guard = Guard { cx: &cx, place };
         let mut up = heading(def, dialect, place);
         let first = actions.first().filter(|_| {
             let is_start = (place.pass, place.step, way) == (Pass::First, Step::Expand, Way::Copy);
@@ -91,7 +86,7 @@ impl Script {
             Some(first) => {
                 up.push_str(&told(&actions));
                 up.push_str("--\n-- This file runs the first action; the next step waits for the instances first.\n\n");
-                up.push_str(&expand::block(&cx, &sketch, &guard, first)?);
+                up.push_str(&expand::block(&cx, &sketch, first)?);
             }
             None => {
                 up.push_str(&told(&actions));

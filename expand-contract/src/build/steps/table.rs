@@ -51,7 +51,7 @@ impl Sketch {
                 None => {
                     let ty = (column.ty.as_str(), column.max_length.as_deref());
                     let is_key = source.primary_key.contains(&column.name);
-                    let type_sql = type_of(ty, dialect).unwrap_or_else(|| {
+                    let type_sql = types::existing(ty, dialect).unwrap_or_else(|| {
                         if is_key {
                             unknown.push(column.name.clone());
                         }
@@ -125,7 +125,7 @@ impl Changing<'_> {
         unknown: &mut Vec<String>,
     ) -> Vec<Column> {
         let def = self.def;
-        let old_type = type_of(self.old, self.dialect).unwrap_or_else(|| {
+        let old_type = types::existing(self.old, self.dialect).unwrap_or_else(|| {
             unknown.push(def.old.to_owned());
             format!("<the type of {}>", def.old)
         });
@@ -160,10 +160,6 @@ impl Changing<'_> {
             _ => vec![from_now, to_now],
         }
     }
-}
-
-fn type_of((ty, length): (&str, Option<&str>), dialect: Dialect) -> Option<String> {
-    types::existing(ty, length, dialect)
 }
 
 fn plain(name: &str, type_sql: String, ty: &str, dialect: Dialect) -> Column {

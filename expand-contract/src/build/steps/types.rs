@@ -23,12 +23,12 @@ pub(super) fn declared(ty: &str) -> DdlNames {
 
 /// The type of a column that Diesel's CLI has read from a database, as that database spells it; none of a type that only the
 /// project knows.
-pub(super) fn existing(ty: &str, max_length: Option<&str>, dialect: Dialect) -> Option<String> {
+pub(super) fn existing((ty, max_length): (&str, Option<&str>), dialect: Dialect) -> Option<String> {
     let ty = value(ty);
     if let Some((name, inner)) = generic(ty) {
         let is_array = name == "Array" && dialect == Dialect::Postgres;
         return match is_array {
-            true => Some(format!("{}[]", existing(inner, None, dialect)?)),
+            true => Some(format!("{}[]", existing((inner, None), dialect)?)),
             false => None,
         };
     }
@@ -109,7 +109,7 @@ mod tests {
             ),
             ("crate::schema::sql_types::Mood", None, None, None),
         ] {
-            let known = |dialect| existing(ty, length, dialect);
+            let known = |dialect| existing((ty, length), dialect);
             assert_eq!(known(Dialect::Postgres).as_deref(), postgres, "{ty}");
             assert_eq!(known(Dialect::Sqlite).as_deref(), sqlite, "{ty}");
         }
