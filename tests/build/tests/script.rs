@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use tests_build::Folder;
 
 const BUILD_RS: &str = r#"
 use expand_contract::build::{Build, Database, Lints, Models, Snapshot};
@@ -25,7 +26,15 @@ fn main() -> std::process::ExitCode {
 const LIB_RS: &str = "#[cfg(any())]\nmod gone;\nmacro_rules! table { ($($tokens:tt)*) => {} }\ntable! { users (id) { id -> Integer, email -> Text } }\n";
 
 struct Project {
-    root: TempDir,
+    files: Folder,
+}
+
+impl Deref for Project {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.files
+    }
 }
 
 impl Project {
@@ -33,7 +42,7 @@ impl Project {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let library = fs::canonicalize(workspace.join("expand-contract")).unwrap();
         let project = Project {
-            root: TempDir::new().unwrap(),
+            files: Folder::new(),
         };
         project.write(
             "Cargo.toml",
@@ -52,16 +61,6 @@ impl Project {
         project
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
     fn cargo(&self) -> (bool, String) {
         self.cargo_accepting("")
     }
@@ -69,7 +68,7 @@ impl Project {
     fn cargo_accepting(&self, accept: &str) -> (bool, String) {
         let Output { status, stderr, .. } = Command::new(env!("CARGO"))
             .args(["build", "--offline", "--verbose", "--color=never"])
-            .current_dir(self.root.path())
+            .current_dir(self.root())
             .env(
                 "CARGO_TARGET_DIR",
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join("user"),

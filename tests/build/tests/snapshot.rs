@@ -4,14 +4,22 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 
 use expand_contract::build::{Build, Database, Finding, Level, Lints, Models, Snapshot};
-use tempfile::TempDir;
+use tests_build::Folder;
 
 /// A project whose snapshot is up to date.
 struct Project {
-    root: TempDir,
+    files: Folder,
+}
+
+impl Deref for Project {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.files
+    }
 }
 
 fn table(columns: &str) -> String {
@@ -30,21 +38,13 @@ const RENAME: &str = "#[migrate(rename_from = \"email\")] contact: String";
 impl Project {
     fn new(lib: &str) -> Self {
         let project = Project {
-            root: TempDir::new().unwrap(),
+            files: Folder::new(),
         };
         fs::create_dir(project.path("migrations")).unwrap();
         project.write("lib.rs", lib);
         assert_eq!(project.rules("1"), [""; 0]);
         assert_eq!(project.rules(""), [""; 0]);
         project
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
     }
 
     fn snapshot(&self) -> String {
@@ -92,8 +92,9 @@ impl Project {
 
 #[test]
 fn it_is_written_when_asked_for_and_not_before() {
-    let root = TempDir::new().unwrap();
-    let project = Project { root };
+    let project = Project {
+        files: Folder::new(),
+    };
     fs::create_dir(project.path("migrations")).unwrap();
     project.write("lib.rs", &table("email -> Text"));
     let finding = project.says("", "stale-snapshot");

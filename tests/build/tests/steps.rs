@@ -4,38 +4,37 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use expand_contract::build::{Build, Database, Lints, Models, Report, StepFiles};
-use tempfile::TempDir;
+use tests_build::Folder;
 
 const LIB: &str = "diesel::table! { users (id) { id -> Integer, contact -> Text } }\n\
      #[derive(expand_contract::Migrate)]\n#[diesel(table_name = users)]\n\
      struct User { id: i32, #[migrate(rename_from = \"email\")] contact: String }\n";
 
 struct Project {
-    root: TempDir,
+    files: Folder,
     database: Database,
+}
+
+impl Deref for Project {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.files
+    }
 }
 
 impl Project {
     fn new(database: Database) -> Self {
         let project = Project {
-            root: TempDir::new().unwrap(),
+            files: Folder::new(),
             database,
         };
         project.write("lib.rs", LIB);
         project
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
     }
 
     fn files(&self) -> StepFiles {

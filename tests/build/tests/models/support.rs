@@ -1,14 +1,13 @@
 //! A folder of sources, and what is found in it.
 
-use std::fs;
 use std::path::Path;
 
 use expand_contract::build::{Models, ModelsFound};
-use tempfile::TempDir;
+use tests_build::Folder;
 
 /// A crate.
 pub(crate) struct Sources {
-    pub(crate) root: TempDir,
+    files: Folder,
 }
 
 /// `Name` of the table `names`, whose field `new` was `old`.
@@ -21,8 +20,9 @@ struct {name} {{ id: i32, #[migrate(rename_from = \"old\")] new: i32 }}\n"
 
 impl Sources {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let root = TempDir::new().unwrap();
-        let sources = Sources { root };
+        let sources = Sources {
+            files: Folder::new(),
+        };
         for (name, text) in files {
             sources.write(name, text);
         }
@@ -30,13 +30,11 @@ impl Sources {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.root.path()
+        self.files.root()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        self.files.write(name, text);
     }
 
     pub(crate) fn tree(&self) -> ModelsFound {
