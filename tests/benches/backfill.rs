@@ -12,7 +12,8 @@
 //! * `backfill-wal`: bytes of write-ahead log against those of the single `UPDATE`.
 //! * `backfill-growth`: the first of these on ten million rows against the same on a hundredth; `backfill-growth-row`: time
 //!   per row likewise.
-//! * `backfill-foreground-p99`: four clients' statements during the backfill against before.
+//! * `backfill-foreground-p99`: four clients' statements during the backfill against before; `…-computing`: against the
+//!   time in which a session computes that writes nothing and locks nothing, which on two cores makes others wait as well.
 //!
 //! Each run has a copy of one freshly loaded table that was never analysed. `BACKFILL_ROWS` sets its size (1,000,000),
 //! `BACKFILL_GROWTH_ROWS` that of the large one (10,000,000), `BACKFILL_ROUNDS` how often each is measured (3; the median
@@ -23,10 +24,9 @@
     reason = "figures, and what they are made of"
 )]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
@@ -323,22 +323,36 @@ fn speed(server: &Arc<PgServer>) {
     }
 }
 
-/// Four clients: how long the slowest hundredth of their statements takes, before and during.
-fn foreground(of: &PgDatabase, rows: i64) {
+/// What goes on beside the clients.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Beside {
+    Nothing,
+    Computing,
+    Backfill,
+    End,
+}
+
+/// How long the slowest hundredth of four clients' statements takes at least: beside nothing, beside a session that
+/// computes, beside the backfill.
+fn slowest(of: &PgDatabase, rows: i64) -> [f64; 3] {
     let db = of.copy();
-    let stop = AtomicBool::new(false);
-    let during = AtomicBool::new(false);
+    // the segments of the log that loading has filled are there to be written over
+    run(&db, "CHECKPOINT");
+    let beside = Mutex::new(Beside::Nothing);
+    let now = || *beside.lock().expect("nobody panics");
     let client = |number: i64| {
         let mut conn = db.connect();
-        let (mut before, mut then) = (Vec::new(), Vec::new());
+        let mut times = [const { Vec::new() }; 3];
         let mut key = number * 7_919;
-        while !stop.load(Ordering::SeqCst) {
+        loop {
             key = key
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
             let row = versions::table.find(1 + (key >> 33).rem_euclid(rows));
-            let at = during.load(Ordering::SeqCst);
-            let time = figure::time(|| {
+            let Some(times) = times.get_mut(now() as usize) else {
+                return times;
+            };
+            times.push(figure::time(|| {
                 let done = match number % 2 {
                     0 => row
                         .select(versions::num)
@@ -350,35 +364,53 @@ fn foreground(of: &PgDatabase, rows: i64) {
                         .map(drop),
                 };
                 done.expect("a statement");
-            });
-            if at { &mut then } else { &mut before }.push(time);
+            }));
             // an application does something else in between
             thread::sleep(Duration::from_millis(1));
         }
-        (before, then)
     };
-    let (mut before, mut then) = (Vec::new(), Vec::new());
-    thread::scope(|scope| {
+    let mut times = thread::scope(|scope| {
         let clients: Vec<_> = (0..4).map(|n| scope.spawn(move || client(n))).collect();
         thread::sleep(Duration::from_secs(5));
-        during.store(true, Ordering::SeqCst);
-        let start = Instant::now();
+        let set = |to| *beside.lock().expect("nobody panics") = to;
+        set(Beside::Computing);
+        // ends with an error, when its time is over
+        let _ = db.connect().batch_execute(
+            "SET statement_timeout = '5s'; SELECT sum(n) FROM generate_series(1, 1000) n, generate_series(1, 1000000) m",
+        );
+        set(Beside::Backfill);
         backfill(&db, 1);
-        eprintln!("{:.2} s beside four clients", start.elapsed().as_secs_f64());
-        stop.store(true, Ordering::SeqCst);
+        set(Beside::End);
+        let mut all = [const { Vec::new() }; 3];
         for client in clients {
-            let (a, b) = client.join().expect("no client fails");
-            before.extend(a);
-            then.extend(b);
+            let times = client.join().expect("no client fails");
+            all.iter_mut()
+                .zip(times)
+                .for_each(|(all, times)| all.extend(times));
         }
+        all
     });
-    let p99 = |times: &mut Vec<Duration>| {
+    times.each_mut().map(|times| {
         times.sort();
         times[times.len() * 99 / 100].as_secs_f64()
-    };
-    let (a, b) = (p99(&mut before), p99(&mut then));
-    eprintln!("p99 {:.2} ms before, {:.2} ms during", a * 1e3, b * 1e3);
-    figure::tell("backfill-foreground-p99", vec![b / a]);
+    })
+}
+
+fn foreground(of: &PgDatabase, rows: i64) {
+    let (mut against_nothing, mut against_computing) = (Vec::new(), Vec::new());
+    for _ in 0..setting("BACKFILL_ROUNDS", 3) {
+        let [nothing, computing, backfill] = slowest(of, rows);
+        eprintln!(
+            "p99 {:.2} ms alone, {:.2} ms beside a computing session, {:.2} ms beside the backfill",
+            nothing * 1e3,
+            computing * 1e3,
+            backfill * 1e3
+        );
+        against_nothing.push(backfill / nothing);
+        against_computing.push(backfill / computing);
+    }
+    figure::tell("backfill-foreground-p99", against_nothing);
+    figure::tell("backfill-foreground-p99-computing", against_computing);
 }
 
 fn growth(server: &Arc<PgServer>) {

@@ -42,14 +42,18 @@ const SUPERVISOR: &str = include_str!("supervisor.sh");
 const LONGEST_FOLDER: usize = 80;
 
 impl PgServer {
-    /// Settings under which a write costs what it costs, for benchmarks.
-    pub const DURABLE: [(&'static str, &'static str); 5] = [
+    /// Settings under which a write costs what it costs on a server that is set up for the size of its tables, for benchmarks.
+    pub const DURABLE: [(&'static str, &'static str); 7] = [
         ("fsync", "on"),
         ("full_page_writes", "on"),
         ("synchronous_commit", "on"),
         // no checkpoint in the turn of one of the sides
         ("checkpoint_timeout", "1h"),
         ("max_wal_size", "16GB"),
+        // one has segments of the log to write over; a new server fills each with zeros first, while everybody waits
+        ("min_wal_size", "4GB"),
+        // at the default nobody reads a page before an older one was written, and the log before that
+        ("shared_buffers", "1GB"),
     ];
 
     /// The server that the tests of this process share, started by the first one that asks.
