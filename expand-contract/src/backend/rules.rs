@@ -33,18 +33,18 @@ pub(crate) trait Rules: Sync {
     }
     /// The statement that creates an index. `live`: without blocking writers, where the database can.
     fn create_index(&self, table: &Table, index: &Index, name: &str, live: bool) -> String;
-    /// The action that creates an index of a partitioned table without its partitions' ones, unless it is there.
+    /// The action that creates an index of a partitioned table without the partitions that have rows, unless it is there. The
+    /// first index is the one that the second is a copy of.
     fn parent_index(
         &self,
         _cx: &Context<'_>,
         _step: Step,
-        _index: &Index,
+        _indexes: (&Index, &Index),
         _name: &str,
     ) -> Option<Action> {
         None
     }
-    /// The actions that create its partitions' ones, as far as they are missing. The first index is the one that the second is
-    /// a copy of.
+    /// The actions that create its partitions' ones, as far as they are missing.
     fn part_indexes(
         &self,
         _cx: &Context<'_>,

@@ -3,13 +3,17 @@
 use crate::definition::TableName;
 use crate::plan::cost::Size;
 
-/// A partition of a table.
+/// A partition of a table, or of one of its partitions.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
 pub(crate) struct Partition {
     /// The database's own handle.
     pub(crate) id: String,
     pub(crate) name: TableName,
+    /// The partition that it is one of; none: the table's own.
+    pub(crate) parent: Option<String>,
+    /// It is partitioned itself, and holds no row.
+    pub(crate) partitioned: bool,
     pub(crate) size: Size,
     /// Its indexes that belong to none of the table's: names, and whether they are valid.
     pub(crate) loose: Vec<(String, bool)>,

@@ -22,7 +22,7 @@ impl Context<'_> {
             .filter(|_| partitioned)
             .filter_map(|index| {
                 let (name, copy) = self.plain(index);
-                self.rules.parent_index(self, step, &copy, &name)
+                self.rules.parent_index(self, step, (index, &copy), &name)
             })
             .collect()
     }
@@ -54,7 +54,7 @@ impl Context<'_> {
         if self.table.partitions.is_none() {
             return self.create_index(step, &copy, &name).into_iter().collect();
         }
-        let parent = self.rules.parent_index(self, step, &copy, &name);
+        let parent = self.rules.parent_index(self, step, (index, &copy), &name);
         let mut out: Vec<Action> = parent.into_iter().collect();
         out.extend(self.rules.part_indexes(self, step, (index, &copy), &name));
         out

@@ -136,12 +136,6 @@ fn fm32_what_cannot_be_carried_on_a_partitioned_table_is_named() {
             "mine",
         ),
         (
-            "CREATE TABLE deep PARTITION OF events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01') PARTITION BY LIST (id)"
-                .to_owned(),
-            "partition that is partitioned itself",
-            "deep",
-        ),
-        (
             "CREATE SCHEMA away; \
              CREATE TABLE away.far PARTITION OF events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
                 .to_owned(),

@@ -105,10 +105,9 @@ pub fn rows(conn: &mut PgConnection, rows: u32) {
     );
 }
 
-/// Everything about the table and its partitions.
+/// Everything about the table and its partitions of all levels.
 pub fn catalogue(conn: &mut PgConnection) -> String {
-    let names = "SELECT string_agg(i.inhrelid::regclass::text, ' ' ORDER BY 1) FROM pg_inherits i \
-        WHERE inhparent = 'events'::regclass";
+    let names = "SELECT string_agg(relid::text, ' ' ORDER BY relid::text) FROM pg_partition_tree('events') WHERE level > 0";
     let names = Postgres::text(conn, names).unwrap_or_default();
     let mut out = format!("events\n{}", of_table(conn, "events"));
     for name in names.split(' ') {
@@ -118,10 +117,11 @@ pub fn catalogue(conn: &mut PgConnection) -> String {
     out
 }
 
-/// Which partition's index belongs to which of the table's.
+/// Which partition's index belongs to which index of what it is a partition of.
 fn attached(conn: &mut PgConnection) -> String {
     let sql = "SELECT string_agg(i.inhrelid::regclass || ' of ' || i.inhparent::regclass, E'\\n' ORDER BY 1) \
-        FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhparent WHERE x.indrelid = 'events'::regclass";
+        FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhparent \
+        WHERE x.indrelid IN (SELECT relid FROM pg_partition_tree('events'))";
     Postgres::text(conn, sql).unwrap_or_default()
 }
 

@@ -132,10 +132,10 @@ impl Rules for Postgres {
         &self,
         cx: &Context<'_>,
         step: Step,
-        index: &Index,
+        indexes: (&Index, &Index),
         name: &str,
     ) -> Option<Action> {
-        partitions::parent(cx, step, index, name)
+        partitions::parent(cx, step, indexes, name)
     }
 
     fn part_indexes(

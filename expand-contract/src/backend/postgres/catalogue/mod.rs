@@ -97,8 +97,8 @@ fn read(s: &mut dyn Session, name: &TableName) -> Result<Option<(Table, Vec<Numb
         return Err(Error::Unsupported {
             what: format!("{name}, which is not an ordinary table on its own, but a {kind}"),
             instead:
-                "migrate the partitioned table instead of a partition of it; inheritance, partitions in several levels, views and \
-                 foreign tables are left for a later release"
+                "migrate the partitioned table instead of a partition of it; inheritance, views and foreign tables are left for a \
+                 later release"
                     .to_owned(),
         });
     }

@@ -9,7 +9,25 @@ use crate::error::{Error, Obstacle, While};
 use crate::plan::cost::Size;
 use crate::plan::{Active, Context};
 
-/// The partitions, in the order in which the server locks them.
+/// Partitions of all levels, each with what it is one of. Binds the table.
+fn tree() -> String {
+    format!(
+        "WITH RECURSIVE tree (parent, id, pending) AS (SELECT inhparent, inhrelid, inhdetachpending FROM pg_inherits \
+         WHERE inhparent = ({BIND}::text)::oid UNION ALL SELECT i.inhparent, i.inhrelid, i.inhdetachpending \
+         FROM pg_inherits i JOIN tree t ON t.id = i.inhparent)"
+    )
+}
+
+/// With the table's indexes and all that are parts of them, each with the one of the table's. Binds the table twice.
+fn trees() -> String {
+    format!(
+        "{}, indexes (id, root) AS (SELECT indexrelid, indexrelid FROM pg_index WHERE indrelid = ({BIND}::text)::oid \
+         UNION ALL SELECT i.inhrelid, x.root FROM pg_inherits i JOIN indexes x ON x.id = i.inhparent)",
+        tree()
+    )
+}
+
+/// The partitions of all levels, in the order in which the server locks them.
 pub(super) fn partitions(
     s: &mut dyn Session,
     id: &str,
@@ -17,12 +35,12 @@ pub(super) fn partitions(
 ) -> Result<Vec<Partition>, Error> {
     // of one that was never analysed only this much is known, that it has no block
     let sql = format!(
-        "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, i.inhdetachpending::text, \
-         (CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint \
+        "{} SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, i.pending::text, \
+         (CASE WHEN c.relkind = 'p' THEN 0 WHEN c.reltuples >= 0 THEN c.reltuples::bigint \
            WHEN c.relkind = 'r' AND pg_relation_size(c.oid) = 0 THEN 0 END)::text, \
-         (c.relpages::bigint * current_setting('block_size')::bigint)::text \
-         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE i.inhparent = ({BIND}::text)::oid ORDER BY c.oid"
+         (c.relpages::bigint * current_setting('block_size')::bigint)::text, i.parent::text \
+         FROM tree i JOIN pg_class c ON c.oid = i.id JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY c.oid",
+        tree()
     );
     let rows = s
         .rows(&sql, &[Some(id.to_owned())])
@@ -33,8 +51,8 @@ pub(super) fn partitions(
             schema: cell(&mut row, 1),
             name: word(&mut row, 2),
         };
-        let problem = match word(&mut row, 3).as_str() {
-            "p" => Some("partition that is partitioned itself"),
+        let kind = word(&mut row, 3);
+        let problem = match kind.as_str() {
             "f" => Some("partition that is a foreign table"),
             _ if flag(&mut row, 4) => Some("partition whose DETACH is not finished"),
             // its indexes would be in that schema
@@ -47,6 +65,8 @@ pub(super) fn partitions(
                 rows: cell(&mut row, 5).and_then(|rows| rows.parse().ok()),
                 bytes: cell(&mut row, 6).and_then(|bytes| bytes.parse().ok()),
             },
+            parent: cell(&mut row, 7).filter(|parent| parent != id),
+            partitioned: kind == "p",
             loose: Vec::new(),
             targets: Vec::new(),
             name,
@@ -54,9 +74,9 @@ pub(super) fn partitions(
         });
     }
     let sql = format!(
-        "SELECT a.attrelid::text, a.attname::text, a.attstattarget::text FROM pg_inherits i \
-         JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0 \
-         WHERE i.inhparent = ({BIND}::text)::oid ORDER BY a.attnum"
+        "{} SELECT a.attrelid::text, a.attname::text, a.attstattarget::text FROM tree i JOIN pg_attribute a \
+         ON a.attrelid = i.id AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0 ORDER BY a.attnum",
+        tree()
     );
     let rows = s
         .rows(&sql, &[Some(id.to_owned())])
@@ -83,18 +103,18 @@ pub(super) fn parts(
     partitions: &mut [Partition],
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT x.indrelid::text, c.relname::text, x.indisvalid::text, pc.relname::text \
-         FROM pg_inherits i JOIN pg_index x ON x.indrelid = i.inhrelid JOIN pg_class c ON c.oid = x.indexrelid \
-         LEFT JOIN pg_inherits p ON p.inhrelid = x.indexrelid LEFT JOIN pg_class pc ON pc.oid = p.inhparent \
-         WHERE i.inhparent = ({BIND}::text)::oid ORDER BY c.relname"
+        "{} SELECT x.indrelid::text, c.relname::text, x.indisvalid::text, rc.relname::text \
+         FROM tree i JOIN pg_index x ON x.indrelid = i.id JOIN pg_class c ON c.oid = x.indexrelid \
+         LEFT JOIN indexes t ON t.id = x.indexrelid LEFT JOIN pg_class rc ON rc.oid = t.root ORDER BY c.relname",
+        trees()
     );
     let rows = s
-        .rows(&sql, &[Some(id.to_owned())])
+        .rows(&sql, &[Some(id.to_owned()), Some(id.to_owned())])
         .during("reading the partitions' indexes")?;
     for mut row in rows {
         let (of, name, valid) = (word(&mut row, 0), word(&mut row, 1), flag(&mut row, 2));
-        let parent = cell(&mut row, 3);
-        let index = parent.and_then(|parent| indexes.iter_mut().find(|i| i.name == parent));
+        let root = cell(&mut row, 3);
+        let index = root.and_then(|root| indexes.iter_mut().find(|i| i.name == root));
         if let Some(index) = index {
             index.parts.push(Part { of, name });
         } else if let Some(one) = partitions.iter_mut().find(|one| one.id == of) {
@@ -111,9 +131,7 @@ pub(in crate::backend::postgres) fn check(
     ids: &[String],
     all: bool,
 ) -> Result<(), Error> {
-    let sql = format!(
-        "SELECT inhrelid::text FROM pg_inherits WHERE inhparent = ({BIND}::text)::oid AND NOT inhdetachpending"
-    );
+    let sql = format!("{} SELECT id::text FROM tree WHERE NOT pending", tree());
     let rows = s
         .rows(&sql, &[Some(table.id.clone())])
         .during("looking at the partitions")?;
@@ -149,7 +167,10 @@ pub(in crate::backend::postgres) fn obstacles(
             }
         }
         of_table(table, change, &mut add);
-        is_key(s, table, change.from, &mut add)?;
+        is_key(s, &table.id, change.from, &mut add)?;
+        for one in partitions.iter().filter(|one| one.partitioned) {
+            is_key(s, &one.id, change.from, &mut add)?;
+        }
         alone(s, table, change.from, &mut add)?;
         otherwise(s, table, change.from, &mut add)?;
         parts_otherwise(s, cx, change, &mut add)?;
@@ -209,7 +230,7 @@ fn of_table(table: &Table, change: &Active, add: &mut dyn FnMut(&str, &str)) {
 // The server notes that the column may not be dropped: the column depends on the table.
 fn is_key(
     s: &mut dyn Session,
-    table: &Table,
+    id: &str,
     column: &str,
     add: &mut dyn FnMut(&str, &str),
 ) -> Result<(), Error> {
@@ -220,7 +241,7 @@ fn is_key(
          WHERE a.attrelid = ({BIND}::text)::oid AND a.attname = {BIND}"
     );
     let rows = s
-        .rows(&sql, &[Some(table.id.clone()), Some(column.to_owned())])
+        .rows(&sql, &[Some(id.to_owned()), Some(column.to_owned())])
         .during("looking at the partition key")?;
     for key in rows.into_iter().flatten().flatten() {
         add("partition key", &key);
@@ -236,24 +257,24 @@ fn alone(
     add: &mut dyn FnMut(&str, &str),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT CASE WHEN ic.relkind = 'i' THEN 'index' WHEN con.contype = 'c' THEN 'CHECK constraint' \
+        "{} SELECT CASE WHEN ic.relkind IN ('i', 'I') THEN 'index' WHEN con.contype = 'c' THEN 'CHECK constraint' \
            WHEN con.contype = 'f' THEN 'foreign key' WHEN con.oid IS NOT NULL THEN 'unique constraint' \
            WHEN tg.oid IS NOT NULL THEN 'trigger' ELSE 'object' END || ' of a partition alone', \
          coalesce(ic.relname::text, con.conname::text, tg.tgname::text, pg_describe_object(d.classid, d.objid, d.objsubid)) \
-         FROM pg_inherits i JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = {BIND} \
+         FROM tree i JOIN pg_attribute a ON a.attrelid = i.id AND a.attname = {BIND} \
          JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum \
          LEFT JOIN pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid \
          LEFT JOIN pg_class ic ON d.classid = 'pg_class'::regclass AND ic.oid = d.objid \
          LEFT JOIN pg_trigger tg ON d.classid = 'pg_trigger'::regclass AND tg.oid = d.objid \
          LEFT JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid \
-         WHERE i.inhparent = ({BIND}::text)::oid AND NOT coalesce(CASE \
-           WHEN ic.relkind = 'i' THEN ic.relispartition \
+         WHERE NOT coalesce(CASE WHEN ic.relkind IN ('i', 'I') THEN ic.relispartition \
            WHEN con.contype = 'c' THEN NOT con.conislocal WHEN con.contype = 'n' THEN true \
            WHEN con.oid IS NOT NULL THEN con.conparentid <> 0 \
            WHEN tg.oid IS NOT NULL THEN tg.tgparentid <> 0 OR starts_with(tg.tgname, '{PREFIX}') \
-           WHEN ad.oid IS NOT NULL THEN ad.adnum = a.attnum END, false) ORDER BY 1, 2"
+           WHEN ad.oid IS NOT NULL THEN ad.adnum = a.attnum END, false) ORDER BY 1, 2",
+        tree()
     );
-    let binds = [Some(column.to_owned()), Some(table.id.clone())];
+    let binds = [Some(table.id.clone()), Some(column.to_owned())];
     let rows = s
         .rows(&sql, &binds)
         .during("looking for objects that depend on a partition's column")?;
@@ -271,18 +292,19 @@ fn otherwise(
     add: &mut dyn FnMut(&str, &str),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT p.attrelid::regclass::text FROM pg_inherits i \
-         JOIN pg_attribute a ON a.attrelid = i.inhparent AND a.attname = {BIND} \
-         JOIN pg_attribute p ON p.attrelid = i.inhrelid AND p.attname = a.attname \
+        "{} SELECT p.attrelid::regclass::text FROM tree i \
+         JOIN pg_attribute a ON a.attrelid = i.parent AND a.attname = {BIND} \
+         JOIN pg_attribute p ON p.attrelid = i.id AND p.attname = a.attname \
          LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum \
          LEFT JOIN pg_attrdef pd ON pd.adrelid = p.attrelid AND pd.adnum = p.attnum \
-         WHERE i.inhparent = ({BIND}::text)::oid AND (p.attacl IS NOT NULL OR p.attoptions IS NOT NULL \
+         WHERE (p.attacl IS NOT NULL OR p.attoptions IS NOT NULL \
            OR a.attoptions IS NOT NULL OR p.attcompression <> '' OR a.attcompression <> '' \
            OR p.attnotnull <> a.attnotnull OR p.attstorage <> a.attstorage OR p.attgenerated <> a.attgenerated \
            OR col_description(p.attrelid, p.attnum) IS NOT NULL \
-           OR pg_get_expr(pd.adbin, pd.adrelid) IS DISTINCT FROM pg_get_expr(ad.adbin, ad.adrelid)) ORDER BY 1"
+           OR pg_get_expr(pd.adbin, pd.adrelid) IS DISTINCT FROM pg_get_expr(ad.adbin, ad.adrelid)) ORDER BY 1",
+        tree()
     );
-    let binds = [Some(column.to_owned()), Some(table.id.clone())];
+    let binds = [Some(table.id.clone()), Some(column.to_owned())];
     let rows = s
         .rows(&sql, &binds)
         .during("comparing the partitions' columns")?;
@@ -300,22 +322,24 @@ fn parts_otherwise(
     add: &mut dyn FnMut(&str, &str),
 ) -> Result<(), Error> {
     let sql = format!(
-        "SELECT c.relname::text, pc.relname::text FROM pg_index px JOIN pg_class pc ON pc.oid = px.indexrelid \
-         JOIN pg_inherits i ON i.inhparent = px.indexrelid JOIN pg_index x ON x.indexrelid = i.inhrelid \
-         JOIN pg_class c ON c.oid = x.indexrelid \
-         WHERE px.indrelid = ({BIND}::text)::oid AND (x.indisclustered OR x.indisreplident OR NOT x.indisvalid \
+        "{} SELECT c.relname::text, rc.relname::text FROM indexes t JOIN pg_class rc ON rc.oid = t.root \
+         JOIN pg_index px ON px.indexrelid = t.root JOIN pg_class pc ON pc.oid = t.root \
+         JOIN pg_index x ON x.indexrelid = t.id JOIN pg_class c ON c.oid = t.id \
+         WHERE t.id <> t.root AND (x.indisclustered OR x.indisreplident OR NOT x.indisvalid \
            OR x.indoption::text <> px.indoption::text OR c.reloptions IS DISTINCT FROM pc.reloptions \
            OR c.reltablespace <> pc.reltablespace OR obj_description(c.oid, 'pg_class') IS NOT NULL \
            OR EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attstattarget >= 0) \
            OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid \
-             AND d.deptype = 'x')) ORDER BY 1"
+             AND d.deptype = 'x')) ORDER BY 1",
+        trees()
     );
+    let id = Some(cx.table.id.clone());
     let rows = s
-        .rows(&sql, &[Some(cx.table.id.clone())])
+        .rows(&sql, &[id.clone(), id])
         .during("comparing the partitions' indexes")?;
     for mut row in rows {
-        let (name, parent) = (word(&mut row, 0), word(&mut row, 1));
-        let index = cx.table.index(&parent);
+        let (name, root) = (word(&mut row, 0), word(&mut row, 1));
+        let index = cx.table.index(&root);
         if index.is_some_and(|index| index.covers(change.from, cx.table.dialect)) {
             add("index of a partition with settings of its own", &name);
         }

@@ -1,7 +1,8 @@
 //! Indexes of a partitioned table, which cannot be built concurrently as a whole: the table's own, without rows and not valid
 //! yet, then one per partition, each attached. The last one makes the table's valid (manual, *CREATE INDEX*).
 //!
-//! From the moment the table has its own, the server sees to partitions that come to it.
+//! From the moment the table has its own, the server sees to partitions that come to it. So partitions that are partitioned
+//! themselves get theirs in the same transaction, and only those with rows have anything to build.
 
 use super::{indexes, quote, schema, Postgres};
 use crate::backend::rules::Rules;
@@ -60,13 +61,57 @@ fn attach(table: &Table, name: &str, part: &str) -> String {
     )
 }
 
+/// What a partition is one of, if not the table.
+fn above<'t>(table: &'t Table, one: &Partition) -> Option<&'t Partition> {
+    let id = one.parent.as_ref()?;
+    partitions(table).iter().find(|other| other.id == *id)
+}
+
+/// Those that are partitioned themselves, each behind what it is one of.
+fn branches(table: &Table) -> Vec<&Partition> {
+    let (mut out, mut level) = (Vec::new(), vec![None]);
+    while !level.is_empty() {
+        let below = partitions(table).iter().filter(|one| one.partitioned);
+        let below: Vec<&Partition> = below
+            .filter(|one| level.contains(&one.parent.as_ref()))
+            .collect();
+        level = below.iter().map(|one| Some(&one.id)).collect();
+        out.extend(below);
+    }
+    out
+}
+
+/// The statements that create the table's own index, and those of partitions that are partitioned, under these names.
+fn without_rows(
+    table: &Table,
+    index: &Index,
+    name: &str,
+    name_of: &dyn Fn(&Partition) -> String,
+) -> Vec<Work> {
+    let mut out = vec![Work::Sql(only(table, index, name))];
+    for one in branches(table) {
+        let part = name_of(one);
+        let above = above(table, one).map_or_else(|| name.to_owned(), name_of);
+        out.push(Work::Sql(only(&as_table(table, one), index, &part)));
+        out.push(Work::Sql(attach(table, &above, &part)));
+    }
+    out
+}
+
 /// The table's own index, unless it is there.
-pub(super) fn parent(cx: &Context<'_>, step: Step, index: &Index, name: &str) -> Option<Action> {
+pub(super) fn parent(
+    cx: &Context<'_>,
+    step: Step,
+    (old, index): (&Index, &Index),
+    name: &str,
+) -> Option<Action> {
     if cx.table.index(name).is_some() {
         return None;
     }
     let mut work: Vec<Work> = unchanged(cx).into_iter().collect();
-    work.push(Work::Sql(only(cx.table, index, name)));
+    work.extend(without_rows(cx.table, index, name, &|one| {
+        part_name(cx, old, one)
+    }));
     let name = format!("create index {name} without its partitions");
     Some(Action::new(step, name, Kind::Ddl, "SHARE", work))
 }
@@ -79,12 +124,21 @@ pub(super) fn parts(
     name: &str,
 ) -> Vec<Action> {
     let found = cx.table.index(name);
-    let is_attached = |one: &&Partition| {
-        found.is_some_and(|found| found.parts.iter().any(|part| part.of == one.id))
+    // one that came later has it from the server, under a name of the server's
+    let there = |one: &Partition| {
+        let mut parts = found.iter().flat_map(|found| &found.parts);
+        parts.find(|part| part.of == one.id).map(|part| &part.name)
     };
     let mut out = Vec::new();
-    for one in partitions(cx.table).iter().filter(|one| !is_attached(one)) {
+    let missing = partitions(cx.table)
+        .iter()
+        .filter(|one| !one.partitioned && there(one).is_none());
+    for one in missing {
         let part = part_name(cx, old, one);
+        let to = match above(cx.table, one) {
+            Some(above) => there(above).map_or_else(|| part_name(cx, old, above), Clone::clone),
+            None => name.to_owned(),
+        };
         let built = one.loose.iter().find(|(loose, _)| *loose == part);
         if !built.is_some_and(|(_, valid)| *valid) {
             let mut work = Vec::new();
@@ -113,7 +167,7 @@ pub(super) fn parts(
                     ids: vec![one.id.clone()],
                     all: false,
                 },
-                Work::Sql(attach(cx.table, name, &part)),
+                Work::Sql(attach(cx.table, &to, &part)),
             ],
         ));
     }
@@ -167,16 +221,17 @@ pub(super) fn targets(cx: &Context<'_>, change: &Active) -> Vec<String> {
 
 /// On a table without rows, under the names that are to stay.
 pub(super) fn on_empty(cx: &Context<'_>, old: &Index, index: &Index) -> Vec<Work> {
-    let mut out = vec![Work::Sql(only(cx.table, index, &old.name))];
-    for one in partitions(cx.table) {
+    let name_of = |one: &Partition| {
         let part = old.parts.iter().find(|part| part.of == one.id);
-        let name = match part {
-            Some(part) => part.name.clone(),
-            None => part_name(cx, old, one),
-        };
+        part.map_or_else(|| part_name(cx, old, one), |part| part.name.clone())
+    };
+    let mut out = without_rows(cx.table, index, &old.name, &name_of);
+    for one in partitions(cx.table).iter().filter(|one| !one.partitioned) {
+        let name = name_of(one);
+        let to = above(cx.table, one).map_or_else(|| old.name.clone(), name_of);
         let on = as_table(cx.table, one);
         out.push(Work::Sql(indexes::create(&on, index, &name, false)));
-        out.push(Work::Sql(attach(cx.table, &old.name, &name)));
+        out.push(Work::Sql(attach(cx.table, &to, &name)));
     }
     out
 }
