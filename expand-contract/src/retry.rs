@@ -15,6 +15,7 @@ use diesel::query_source::Column;
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::backend::RunnerConnection;
+use crate::catalogue::Index;
 use crate::error::Error;
 use crate::migration::{with_looker, MigrateOn};
 use crate::options::Options;
@@ -393,7 +394,7 @@ where
                 _ => return Ok(0),
             };
             let saved = facts.saved.iter().map(|saved| &saved.name);
-            let mut originals = on(change.from).map(|index| &index.name).chain(saved);
+            let mut originals = on(change.from).flat_map(names).chain(saved);
             let is_twin = originals.any(|original| {
                 if old_is_arbiter {
                     runner.rules.copy_name(original, true) == violated
@@ -401,9 +402,30 @@ where
                     original == violated
                 }
             });
-            Ok(if is_twin { UPSERTS } else { 0 })
+            // a partition that came later has names from the server, and those that are gone are not on record
+            let parts = if old_is_arbiter {
+                change.to
+            } else {
+                change.from
+            };
+            let is_part = twins
+                && facts.table.partitions.is_some()
+                && (on(parts).flat_map(names).any(|name| name == violated)
+                    || !facts
+                        .table
+                        .indexes
+                        .iter()
+                        .flat_map(names)
+                        .any(|name| name == violated));
+            Ok(if is_twin || is_part { UPSERTS } else { 0 })
         })
     })
+}
+
+/// The index's name, and those of its parts on partitions.
+fn names(index: &Index) -> impl Iterator<Item = &String> {
+    let parts = index.parts.iter().map(|part| &part.name);
+    std::iter::once(&index.name).chain(parts)
 }
 
 /// A few milliseconds, more with every attempt, each time a little different from other clients'.

@@ -6,7 +6,7 @@ use crate::definition::Dialect;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::phase::Step;
-use crate::plan::{Action, Active, Context, Kind, Other, Work};
+use crate::plan::{Action, Active, Context, Kind, Other, SavedIndex, Work};
 
 /// The pure side of a backend.
 pub(crate) trait Rules: Sync {
@@ -53,6 +53,11 @@ pub(crate) trait Rules: Sync {
         _name: &str,
     ) -> Vec<Action> {
         Vec::new()
+    }
+    /// The actions that build a dropped unique index again, and the plain copy on the new column; none where the statements on
+    /// record do.
+    fn put_back(&self, _cx: &Context<'_>, _step: Step, _saved: &SavedIndex) -> Option<Vec<Action>> {
+        None
     }
     /// The statement that drops an index.
     fn drop_index(&self, table: &Table, name: &str, live: bool) -> String;

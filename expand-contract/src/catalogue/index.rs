@@ -23,9 +23,12 @@ pub(crate) struct Index {
     /// Of a unique index.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) nulls_not_distinct: bool,
-    /// `WITH (…)` and `TABLESPACE …`, each with a space before it.
+    /// `WITH (…)`, with a space before it, or nothing.
     #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
     pub(crate) storage: String,
+    /// `TABLESPACE …`, likewise.
+    #[cfg_attr(not(feature = "postgres-backend"), allow(dead_code))]
+    pub(crate) tablespace: String,
     /// The condition of a partial index.
     pub(crate) condition: Option<Expr>,
     /// What follows the table's name, where somebody has given that instead of all the above.

@@ -265,6 +265,10 @@ impl Context<'_> {
         let mut actions = vec![self.copy_rows(step, true)?];
         actions.extend(self.plain_copies(step));
         for saved in self.saved {
+            if let Some(built) = self.rules.put_back(self, step, saved) {
+                actions.extend(built);
+                continue;
+            }
             let plain = self.rules.copy_name(&saved.name, false);
             let mut indexes = vec![(&saved.name, &saved.restore)];
             if !saved.copy.is_empty() {

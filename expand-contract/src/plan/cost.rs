@@ -199,7 +199,10 @@ fn statement(sql: &str, dialect: Dialect) -> Effect {
     let has = |part: &[&str]| words.windows(part.len()).any(|window| window == part);
     match words.as_slice() {
         // of a partitioned table, which has no rows of its own
-        ["CREATE", "INDEX", ..] if has(&["ON", "ONLY"]) => Effect::Catalogue,
+        ["CREATE", "INDEX", ..] | ["CREATE", "UNIQUE", "INDEX", ..] if has(&["ON", "ONLY"]) => {
+            Effect::Catalogue
+        }
+        ["ALTER", "TABLE", "ONLY", ..] if has(&["UNIQUE"]) => Effect::Catalogue,
         ["CREATE", "INDEX", ..] | ["CREATE", "UNIQUE", "INDEX", ..] | ["REINDEX", ..] => {
             Effect::BuildsIndex
         }

@@ -66,6 +66,7 @@ fn table(dialect: Dialect) -> Table {
         included: Vec::new(),
         nulls_not_distinct: false,
         storage: String::new(),
+        tablespace: String::new(),
         condition: Some(over_email("(email <> ''::text)")),
         given: None,
         create_sql: String::new(),

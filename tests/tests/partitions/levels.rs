@@ -1,63 +1,16 @@
 //! Partitions that are partitioned themselves.
 
 use crate::common::*;
-use crate::support::{catalogue, to_the_end, with_a_hand, Amount, Wide, RENAMED};
-use diesel::PgConnection;
+use crate::support::{
+    catalogue, deep, deep_table, deep_wanted, sum, to_the_end, with_a_hand, Amount, Wide, RENAMED,
+};
 use expand_contract::phase::{Phase, Step};
 use expand_contract::{Error, Migrate};
 use tests::catalogue::assert_same;
 use tests::stop::stop_at;
 
-/// A table of three levels: one partition as it is, one of partitions, of which one is partitioned again, one of none yet, and
-/// one that was a table before the one above it was.
-fn table(conn: &mut PgConnection, column: &str, type_sql: &str) {
-    Postgres::run(
-        conn,
-        &format!(
-            "CREATE TABLE january_rest (note text, {column} {type_sql} CONSTRAINT total_not_null NOT NULL DEFAULT 7, day date NOT NULL, \
-               id bigint NOT NULL, CONSTRAINT positive CHECK ({column} >= 0)); \
-             CREATE TABLE events (id bigint, day date, {column} {type_sql} CONSTRAINT total_not_null NOT NULL DEFAULT 7, note text, \
-               PRIMARY KEY (id, day), CONSTRAINT positive CHECK ({column} >= 0)) PARTITION BY RANGE (day); \
-             CREATE TABLE january PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') PARTITION BY LIST (id); \
-             CREATE TABLE february PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
-             CREATE TABLE march PARTITION OF events FOR VALUES FROM ('2026-03-01') TO ('2026-04-01') PARTITION BY HASH (id); \
-             CREATE TABLE january_one PARTITION OF january FOR VALUES IN (1, 4, 7, 10) PARTITION BY HASH (day); \
-             CREATE TABLE january_one_a PARTITION OF january_one FOR VALUES WITH (modulus 2, remainder 0); \
-             CREATE TABLE january_one_b PARTITION OF january_one FOR VALUES WITH (modulus 2, remainder 1); \
-             ALTER TABLE january ATTACH PARTITION january_rest DEFAULT; \
-             CREATE INDEX sums ON events ({column} DESC, note); CREATE INDEX hashed ON events USING hash ({column}); \
-             ALTER TABLE january ALTER COLUMN {column} SET STATISTICS 33"
-        ),
-    );
-}
-
-fn fill(conn: &mut PgConnection) {
-    Postgres::run(
-        conn,
-        "INSERT INTO events SELECT g, (ARRAY['2026-01-05', '2026-02-05'])[1 + g % 2]::date, g, 'n' || g \
-         FROM generate_series(1, 60) g",
-    );
-}
-
 fn fresh() -> Postgres {
-    let db = Postgres::fresh();
-    let conn = &mut db.connect();
-    table(conn, "total", "integer");
-    fill(conn);
-    db
-}
-
-fn wanted(type_sql: &str, statements: &str) -> String {
-    let db = Postgres::fresh();
-    let conn = &mut db.connect();
-    table(conn, "total", type_sql);
-    Postgres::run(conn, statements);
-    catalogue(conn)
-}
-
-fn sum(conn: &mut PgConnection, column: &str) -> Option<String> {
-    let sql = format!("SELECT sum({column}) || ' of ' || count(*) FROM events");
-    Postgres::text(conn, &sql)
+    deep("")
 }
 
 #[test]
@@ -65,7 +18,11 @@ fn fm32_a_rename_on_all_levels() {
     let db = fresh();
     let conn = &mut db.connect();
     to_the_end::<Amount>(conn);
-    assert_same(&catalogue(conn), &wanted("integer", RENAMED), "the end");
+    assert_same(
+        &catalogue(conn),
+        &deep_wanted("integer", RENAMED),
+        "the end",
+    );
     assert_eq!(sum(conn, "amount").as_deref(), Some("1830 of 60"));
 }
 
@@ -74,7 +31,11 @@ fn fm32_a_retype_on_all_levels() {
     let db = fresh();
     let conn = &mut db.connect();
     to_the_end::<Wide>(conn);
-    assert_same(&catalogue(conn), &wanted("bigint", "SELECT 1"), "the end");
+    assert_same(
+        &catalogue(conn),
+        &deep_wanted("bigint", "SELECT 1"),
+        "the end",
+    );
     assert_eq!(sum(conn, "total").as_deref(), Some("1830 of 60"));
 }
 
@@ -82,12 +43,16 @@ fn fm32_a_retype_on_all_levels() {
 fn fm32_levels_without_rows() {
     let db = Postgres::fresh();
     let conn = &mut db.connect();
-    table(conn, "total", "integer");
+    deep_table(conn, "integer");
     let mut migration = Amount::migration().options(fast());
     migration
         .run_on_empty(conn)
         .expect("there is nothing to copy");
-    assert_same(&catalogue(conn), &wanted("integer", RENAMED), "all at once");
+    assert_same(
+        &catalogue(conn),
+        &deep_wanted("integer", RENAMED),
+        "all at once",
+    );
 }
 
 #[test]
@@ -108,7 +73,7 @@ fn fm32_levels_after_a_rollback() {
 #[test]
 fn fm32_levels_killed_between_any_two_actions() {
     let db = fresh();
-    let wanted = wanted("integer", RENAMED);
+    let wanted = deep_wanted("integer", RENAMED);
     for stop in (0..).step_by(2) {
         let copy = db.copy();
         let conn = &mut copy.connect();
@@ -162,7 +127,7 @@ fn fm32_a_partition_that_is_added_below_another_gets_everything() {
     const MORE: &str = "CREATE TABLE march_all PARTITION OF march FOR VALUES WITH (modulus 1, remainder 0); \
         CREATE TABLE april PARTITION OF events FOR VALUES FROM ('2026-04-01') TO ('2026-05-01') PARTITION BY HASH (id); \
         CREATE TABLE april_all PARTITION OF april FOR VALUES WITH (modulus 1, remainder 0)";
-    let wanted = wanted("integer", &format!("{MORE}; {RENAMED}"));
+    let wanted = deep_wanted("integer", &format!("{MORE}; {RENAMED}"));
     for (step, action) in [
         (Step::Backfill, "copy"),
         (Step::Backfill, "create index february"),
@@ -209,7 +174,7 @@ fn fm32_what_comes_to_a_lower_level_between_plan_and_action_is_told_of() {
             "drop the old columns",
         ),
     ] {
-        let wanted = wanted("integer", &format!("{change}; {RENAMED}"));
+        let wanted = deep_wanted("integer", &format!("{change}; {RENAMED}"));
         let db = fresh();
         let mut other = db.connect();
         let conn = &mut db.connect();

@@ -10,4 +10,5 @@ mod levels;
 mod life;
 mod obstacles;
 mod support;
+mod unique;
 mod writers;

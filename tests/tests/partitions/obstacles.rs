@@ -39,11 +39,6 @@ fn fm32_what_cannot_be_carried_on_a_partitioned_table_is_named() {
             "events_pkey",
         ),
         (
-            again("PRIMARY KEY (id, day), UNIQUE (day, total)", "RANGE (day)"),
-            "unique index of a partitioned table",
-            "events_day_total_key",
-        ),
-        (
             again("PRIMARY KEY (id, day, total)", "LIST (total)"),
             "partition key",
             "LIST (total)",

@@ -134,6 +134,58 @@ pub fn wanted(type_sql: &str, statements: &str) -> String {
     catalogue(conn)
 }
 
+/// A table of three levels: one partition as it is, one of partitions, of which one is partitioned again, one of none yet, and
+/// one that was a table before the one above it was.
+pub fn deep_table(conn: &mut PgConnection, type_sql: &str) {
+    Postgres::run(
+        conn,
+        &format!(
+            "CREATE TABLE january_rest (note text, total {type_sql} CONSTRAINT total_not_null NOT NULL DEFAULT 7, day date NOT NULL, \
+               id bigint NOT NULL, CONSTRAINT positive CHECK (total >= 0)); \
+             CREATE TABLE events (id bigint, day date, total {type_sql} CONSTRAINT total_not_null NOT NULL DEFAULT 7, note text, \
+               PRIMARY KEY (id, day), CONSTRAINT positive CHECK (total >= 0)) PARTITION BY RANGE (day); \
+             CREATE TABLE january PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') PARTITION BY LIST (id); \
+             CREATE TABLE february PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
+             CREATE TABLE march PARTITION OF events FOR VALUES FROM ('2026-03-01') TO ('2026-04-01') PARTITION BY HASH (id); \
+             CREATE TABLE january_one PARTITION OF january FOR VALUES IN (1, 4, 7, 10) PARTITION BY HASH (day); \
+             CREATE TABLE january_one_a PARTITION OF january_one FOR VALUES WITH (modulus 2, remainder 0); \
+             CREATE TABLE january_one_b PARTITION OF january_one FOR VALUES WITH (modulus 2, remainder 1); \
+             ALTER TABLE january ATTACH PARTITION january_rest DEFAULT; \
+             CREATE INDEX sums ON events (total DESC, note); CREATE INDEX hashed ON events USING hash (total); \
+             ALTER TABLE january ALTER COLUMN total SET STATISTICS 33"
+        ),
+    );
+}
+
+/// That table with rows, and what else is to be on it.
+pub fn deep(more: &str) -> Postgres {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    deep_table(conn, "integer");
+    Postgres::run(
+        conn,
+        &format!(
+            "{more}; INSERT INTO events SELECT g, (ARRAY['2026-01-05', '2026-02-05'])[1 + g % 2]::date, g, 'n' || g \
+             FROM generate_series(1, 60) g"
+        ),
+    );
+    db
+}
+
+/// What the database itself makes of that table and these statements.
+pub fn deep_wanted(type_sql: &str, statements: &str) -> String {
+    let db = Postgres::fresh();
+    let conn = &mut db.connect();
+    deep_table(conn, type_sql);
+    Postgres::run(conn, statements);
+    catalogue(conn)
+}
+
+pub fn sum(conn: &mut PgConnection, column: &str) -> Option<String> {
+    let sql = format!("SELECT sum({column}) || ' of ' || count(*) FROM events");
+    Postgres::text(conn, &sql)
+}
+
 pub const RENAMED: &str = "ALTER TABLE events RENAME COLUMN total TO amount";
 
 /// Runs up to `last`; before the first action of it whose name begins so, `side` happens.

@@ -58,3 +58,49 @@ fn fm32_rows_that_move_keep_both_values() {
     assert_eq!(Postgres::text(conn, differ).as_deref(), Some("0"));
     to_the_end::<Amount>(conn);
 }
+
+#[test]
+fn fm32_writers_of_a_unique_column_notice_nothing() {
+    let db = deep(
+        "ALTER TABLE events ADD CONSTRAINT once UNIQUE (total, day, id); \
+         CREATE UNIQUE INDEX again ON events (day, id, total)",
+    );
+    // the last index of a partition that is partitioned would hardly ever get its locks behind the writers
+    let options = || fast().retries(8).batch_size(500);
+    let conn = &mut db.connect();
+    let mut migration = Amount::migration().options(options());
+    migration.advance_to(conn, Step::Expand).expect("it begins");
+    let over = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..3)
+        .map(|number| {
+            let (over, mut conn) = (Arc::clone(&over), db.connect());
+            thread::spawn(move || {
+                let mut rounds = 0;
+                while !over.load(Ordering::Relaxed) {
+                    rounds += 1;
+                    let id = 1_000_000 * (number + 1) + rounds;
+                    let sql = format!(
+                        "INSERT INTO events (id, day, amount) \
+                           VALUES ({id}, (ARRAY['2026-01-06', '2026-02-06'])[1 + {rounds} % 2]::date, {id}) \
+                           ON CONFLICT (day, id) DO NOTHING; \
+                         UPDATE events SET amount = amount + 1 WHERE id = {id}; \
+                         UPDATE events SET day = '2026-02-20', amount = amount - 1 WHERE id = {id}; \
+                         DELETE FROM events WHERE id = {id} - 20"
+                    );
+                    conn.batch_execute(&sql)
+                        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+                }
+                rounds
+            })
+        })
+        .collect();
+    let mut migration = Amount::migration().options(options());
+    let done = migration.run(conn);
+    over.store(true, Ordering::Relaxed);
+    for writer in writers {
+        assert!(writer.join().expect("no statement failed") > 20);
+    }
+    done.expect("it ends");
+    let wrong = "SELECT count(*) FROM events WHERE amount <> id";
+    assert_eq!(Postgres::text(conn, wrong).as_deref(), Some("0"));
+}

@@ -3,6 +3,7 @@
 mod extras;
 pub(super) mod indexes;
 pub(super) mod not_null;
+mod part_indexes;
 mod partitions;
 mod requirements;
 mod statistics;
@@ -17,7 +18,8 @@ use crate::definition::Conversion;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::phase::{Side, Step};
-use crate::plan::{Action, Active, Context, Kind, Other, Work};
+use crate::plan::{Action, Active, Context, Kind, Other, SavedIndex, Work};
+use part_indexes::Wanted;
 
 pub(crate) struct Postgres;
 
@@ -135,7 +137,7 @@ impl Rules for Postgres {
         indexes: (&Index, &Index),
         name: &str,
     ) -> Option<Action> {
-        partitions::parent(cx, step, indexes, name)
+        Wanted::copy(cx, indexes, name).parent(step)
     }
 
     fn part_indexes(
@@ -145,7 +147,12 @@ impl Rules for Postgres {
         indexes: (&Index, &Index),
         name: &str,
     ) -> Vec<Action> {
-        partitions::parts(cx, step, indexes, name)
+        Wanted::copy(cx, indexes, name).parts(step)
+    }
+
+    fn put_back(&self, cx: &Context<'_>, step: Step, saved: &SavedIndex) -> Option<Vec<Action>> {
+        let partitioned = cx.table.partitions.is_some();
+        partitioned.then(|| part_indexes::put_back(cx, step, saved))
     }
 
     fn takes_any_type(&self, key: &IndexKey) -> bool {

@@ -104,6 +104,7 @@ pub(super) fn indexes(
             included: Vec::new(),
             nulls_not_distinct: false,
             storage: String::new(),
+            tablespace: String::new(),
             // of one that cannot be read any column may be in it
             condition: condition.or_else(|| unread.then(|| Expr::written("'", columns))),
             given: None,

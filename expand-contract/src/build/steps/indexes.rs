@@ -73,6 +73,7 @@ fn index(
         included: Vec::new(),
         nulls_not_distinct: false,
         storage: String::new(),
+        tablespace: String::new(),
         condition: None,
         given: None,
         create_sql: format!(

@@ -52,13 +52,8 @@ pub(super) fn indexes(
         } else {
             None
         };
-        let mut storage = String::new();
-        if let Some(options) = cell(&mut row, 8) {
-            storage.push_str(&format!(" WITH ({options})"));
-        }
-        if let Some(space) = cell(&mut row, 9) {
-            storage.push_str(&format!(" TABLESPACE {}", quote(&space)));
-        }
+        let options = cell(&mut row, 8).map(|options| format!(" WITH ({options})"));
+        let space = cell(&mut row, 9).map(|space| format!(" TABLESPACE {}", quote(&space)));
         let index = word(&mut row, 11);
         let (keys, included) = keys(s, &index, &word(&mut row, 16), numbers)?;
         let condition = cell(&mut row, 14);
@@ -74,7 +69,8 @@ pub(super) fn indexes(
             keys,
             included,
             nulls_not_distinct: flag(&mut row, 10),
-            storage,
+            storage: options.unwrap_or_default(),
+            tablespace: space.unwrap_or_default(),
             condition: condition.map(|condition| Expr::cut(&condition, tree)),
             given: None,
             create_sql: String::new(),

@@ -166,7 +166,7 @@ pub(in crate::backend::postgres) fn obstacles(
                 add(problem, &one.name.name);
             }
         }
-        of_table(table, change, &mut add);
+        of_table(cx, change, &mut add);
         is_key(s, &table.id, change.from, &mut add)?;
         for one in partitions.iter().filter(|one| one.partitioned) {
             is_key(s, &one.id, change.from, &mut add)?;
@@ -187,7 +187,8 @@ pub(in crate::backend::postgres) fn obstacles(
     Ok(out)
 }
 
-fn of_table(table: &Table, change: &Active, add: &mut dyn FnMut(&str, &str)) {
+fn of_table(cx: &Context<'_>, change: &Active, add: &mut dyn FnMut(&str, &str)) {
+    let table = cx.table;
     if change.conversion == Conversion::Rust {
         add(
             "conversion in Rust on a partitioned table",
@@ -200,9 +201,14 @@ fn of_table(table: &Table, change: &Active, add: &mut dyn FnMut(&str, &str)) {
         }
         if index.primary {
             add("primary key of a partitioned table", &index.name);
-        } else if index.unique {
-            // PostgreSQL makes no constraint of a partitioned table from an index that is there
-            add("unique index of a partitioned table", &index.name);
+        } else if index.constraint.is_some()
+            && (cx.is_left(&index.name) || cx.index_on_new(index).given.is_some())
+        {
+            // it comes to the table by its columns, and back by those of its copy
+            add(
+                "unique constraint of a partitioned table that the annotation gives or leaves out",
+                &index.name,
+            );
         } else if !index.valid {
             add("index that some partitions do not have", &index.name);
         } else if index
@@ -328,6 +334,8 @@ fn parts_otherwise(
          WHERE t.id <> t.root AND (x.indisclustered OR x.indisreplident OR NOT x.indisvalid \
            OR x.indoption::text <> px.indoption::text OR c.reloptions IS DISTINCT FROM pc.reloptions \
            OR c.reltablespace <> pc.reltablespace OR obj_description(c.oid, 'pg_class') IS NOT NULL \
+           OR EXISTS (SELECT FROM pg_constraint k JOIN pg_description d ON d.classoid = 'pg_constraint'::regclass \
+             AND d.objoid = k.oid WHERE k.conindid = c.oid) \
            OR EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attstattarget >= 0) \
            OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid \
              AND d.deptype = 'x')) ORDER BY 1",

@@ -1,6 +1,6 @@
 //! Indexes and the constraints that are made of them.
 
-use super::{quote, schema, Postgres};
+use super::{part_indexes, quote, schema, Postgres};
 use crate::backend::rules::Rules;
 use crate::catalogue::{Extra, ExtraKind, Index, IndexKey, Table};
 use crate::definition::Dialect;
@@ -42,12 +42,38 @@ fn tail(index: &Index) -> String {
         sql.push_str(" NULLS NOT DISTINCT");
     }
     sql.push_str(&index.storage);
+    sql.push_str(&index.tablespace);
     if let Some(condition) = &index.condition {
         sql.push_str(&format!(" WHERE {}", condition.sql(Dialect::Postgres)));
     }
     sql
 }
 
+/// A unique constraint by its columns.
+pub(super) fn clause(index: &Index) -> String {
+    let list = |names: &mut dyn Iterator<Item = &String>| {
+        let names: Vec<String> = names.map(|name| quote(name)).collect();
+        names.join(", ")
+    };
+    let mut sql = "UNIQUE ".to_owned();
+    if index.nulls_not_distinct {
+        sql.push_str("NULLS NOT DISTINCT ");
+    }
+    // of constraints all keys are columns
+    let keys = list(&mut index.keys.iter().map(|key| &key.column));
+    sql.push_str(&format!("({keys})"));
+    if !index.included.is_empty() {
+        sql.push_str(&format!(" INCLUDE ({})", list(&mut index.included.iter())));
+    }
+    sql.push_str(&index.storage);
+    if !index.tablespace.is_empty() {
+        sql.push_str(&format!(" USING INDEX{}", index.tablespace));
+    }
+    sql.push_str(index.constraint.as_deref().unwrap_or_default());
+    sql
+}
+
+/// Makes a constraint of a unique index.
 pub(super) fn attach(table: &Table, name: &str, constraint: &str) -> Work {
     let name = quote(name);
     Work::Sql(format!(
@@ -106,6 +132,23 @@ pub(super) fn drop_old_unique(cx: &Context<'_>, step: Step) -> Vec<Action> {
         let mut plain = on_new.clone();
         plain.unique = false;
         plain.constraint = None;
+        let mut extras = extras(cx, index);
+        let (restore, renamed, plain) = if cx.table.partitions.is_some() {
+            extras.extend(part_indexes::restored_names(cx, index));
+            let names = part_indexes::take_names(cx, index).join(";\n");
+            (definition(index), names, definition(&plain))
+        } else {
+            (
+                create(cx.table, index, &index.name, true),
+                create(cx.table, &on_new, &index.name, false),
+                create(
+                    cx.table,
+                    &plain,
+                    &cx.rules.copy_name(&index.name, false),
+                    true,
+                ),
+            )
+        };
         let saved = SavedIndex {
             name: index.name.clone(),
             copy: match cx.is_left(&index.name) {
@@ -113,15 +156,10 @@ pub(super) fn drop_old_unique(cx: &Context<'_>, step: Step) -> Vec<Action> {
                 false => cx.rules.copy_name(&index.name, true),
             },
             constraint: index.constraint.clone(),
-            restore: create(cx.table, index, &index.name, true),
-            renamed: create(cx.table, &on_new, &index.name, false),
-            plain: create(
-                cx.table,
-                &plain,
-                &cx.rules.copy_name(&index.name, false),
-                true,
-            ),
-            extras: extras(cx, index).join(";\n"),
+            restore,
+            renamed,
+            plain,
+            extras: extras.join(";\n"),
         };
         Action::new(
             step,
@@ -157,11 +195,18 @@ pub(super) fn take_names(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
         }
         let copy = cx.rules.copy_name(&index.name, index.unique);
         renames.push(rename(&index.name, &copy, index.constraint.is_some()));
-        renames.extend(super::partitions::take_names(cx, index));
+        renames.extend(
+            part_indexes::take_names(cx, index)
+                .into_iter()
+                .map(Work::Sql),
+        );
         renames.extend(extras(cx, index).into_iter().map(Work::Sql));
     }
     for saved in cx.saved.iter().filter(|saved| !saved.copy.is_empty()) {
         renames.push(rename(&saved.name, &saved.copy, saved.constraint.is_some()));
+        if cx.table.partitions.is_some() && !saved.renamed.is_empty() {
+            renames.push(Work::Sql(saved.renamed.clone()));
+        }
         if !saved.extras.is_empty() {
             renames.push(Work::Sql(saved.extras.clone()));
         }

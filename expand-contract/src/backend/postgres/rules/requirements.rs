@@ -1,5 +1,6 @@
 //! What is asked of every row: NOT NULL and CHECK constraints, without a scan under an exclusive lock.
 
+use super::part_indexes::Wanted;
 use super::{not_null, quote};
 use crate::backend::postgres::primary_key;
 use crate::catalogue::Check;
@@ -212,6 +213,7 @@ pub(super) fn free_new(cx: &Context<'_>) -> Vec<String> {
         if table.index(&name).is_some() {
             out.push(cx.rules.drop_index(table, &name, false));
         }
+        out.extend(Wanted::copy(cx, (index, index), &name).drop_loose());
     }
     out
 }

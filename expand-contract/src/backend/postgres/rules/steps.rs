@@ -1,12 +1,14 @@
 //! The steps in which PostgreSQL differs from others.
 
+use super::part_indexes::Wanted;
 use super::{extras, indexes, not_null, partitions, quote, requirements, statistics, Postgres};
 use crate::backend::postgres::{foreign_keys, identity, primary_key};
 use crate::backend::rules::Rules;
+use crate::catalogue::Index;
 use crate::error::Error;
 use crate::phase::{Phase, Step};
 use crate::plan::actions::sql;
-use crate::plan::{Action, Context, Work};
+use crate::plan::{Action, Context, SavedIndex, Work};
 
 pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, Error> {
     let step = Step::Retire;
@@ -19,8 +21,9 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
     let mut expressions = false;
     for index in cx.carried_indexes().filter(|index| index.unique) {
         let name = rules.copy_name(&index.name, true);
-        let create = cx.create_index(step, &cx.index_on_new(index), &name);
-        expressions |= create.is_some() && index.keys.iter().any(|key| key.expression.is_some());
+        let on_new = cx.index_on_new(index);
+        let create = unique(cx, step, (index, &on_new), &name);
+        expressions |= !create.is_empty() && index.keys.iter().any(|key| key.expression.is_some());
         actions.extend(create);
         work.push(Work::Sql(rules.drop_index(
             cx.table,
@@ -31,7 +34,10 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
         let found = cx.table.index(&name);
         let attached = index.primary || found.is_some_and(|found| found.constraint.is_some());
         if let (Some(constraint), false) = (&index.constraint, attached) {
-            work.push(indexes::attach(cx.table, &name, constraint));
+            match cx.table.partitions {
+                Some(_) => work.extend(Wanted::copy(cx, (index, &on_new), &name).constraint()),
+                None => work.push(indexes::attach(cx.table, &name, constraint)),
+            }
         }
         if index.replica_identity {
             identity.push(indexes::replica_identity(cx.table, &name));
@@ -76,6 +82,28 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
     Ok(actions)
 }
 
+/// The actions that build a unique copy, as far as it is not there.
+fn unique(cx: &Context<'_>, step: Step, (old, index): (&Index, &Index), name: &str) -> Vec<Action> {
+    match cx.table.partitions {
+        Some(_) => Wanted::copy(cx, (old, index), name).unique(step, index.constraint.is_some()),
+        None => cx.create_index(step, index, name).into_iter().collect(),
+    }
+}
+
+/// A unique constraint that was dropped, of the index that was built for it.
+fn put_back(cx: &Context<'_>, saved: &SavedIndex, constraint: &str) -> Result<Vec<Work>, Error> {
+    if cx.table.partitions.is_none() {
+        return Ok(vec![indexes::attach(cx.table, &saved.name, constraint)]);
+    }
+    // its columns are those of the copy, which stays until then
+    let copy = cx.table.index(&saved.copy);
+    let copy = copy.ok_or_else(|| Error::Unexpected {
+        what: format!("the unique constraint {}, which is not there", saved.copy),
+    })?;
+    let old = cx.index_on_old(copy);
+    Ok(Wanted::restored(cx, &old, &saved.name).constraint())
+}
+
 // What depends on old's unique indexes, and these: behind the barrier, when no code writes old any more.
 fn settle_keys(cx: &Context<'_>, step: Step) -> Vec<Action> {
     let mut actions = foreign_keys::inbound_replaced(cx, step);
@@ -89,7 +117,7 @@ pub(super) fn contract(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>
     let mut actions = cx.late_copies(step);
     for index in cx.carried_indexes().filter(|index| index.unique) {
         let name = rules.copy_name(&index.name, true);
-        actions.extend(cx.create_index(step, &cx.index_on_new(index), &name));
+        actions.extend(unique(cx, step, (index, &cx.index_on_new(index)), &name));
     }
     actions.extend(foreign_keys::outbound(cx, step));
     actions.extend(foreign_keys::inbound(cx, step));
@@ -133,7 +161,7 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
     let mut drops = Vec::new();
     for saved in cx.saved {
         if let Some(constraint) = &saved.constraint {
-            work.push(indexes::attach(cx.table, &saved.name, constraint));
+            work.extend(put_back(cx, saved, constraint)?);
         }
         if !saved.extras.is_empty() {
             work.push(Work::Sql(saved.extras.clone()));
@@ -191,11 +219,12 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
         }
         let on_new = cx.index_on_new(index);
         if cx.table.partitions.is_some() {
-            build.extend(partitions::on_empty(cx, index, &on_new));
-        } else {
-            let create = rules.create_index(cx.table, &on_new, &index.name, false);
-            build.push(Work::Sql(create));
+            build.extend(Wanted::instead(cx, index, &on_new).on_empty());
+            build.extend(sql(indexes::extras(cx, index)));
+            continue;
         }
+        let create = rules.create_index(cx.table, &on_new, &index.name, false);
+        build.push(Work::Sql(create));
         match &index.constraint {
             Some(_) if index.primary => build.push(primary_key::add(cx, index, &index.name)),
             Some(constraint) => build.push(indexes::attach(cx.table, &index.name, constraint)),
