@@ -6,6 +6,7 @@
 #[path = "../runner/common.rs"]
 mod common;
 mod changing;
+mod in_place;
 mod levels;
 mod life;
 mod obstacles;

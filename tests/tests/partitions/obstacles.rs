@@ -140,11 +140,6 @@ fn fm32_what_cannot_be_carried_on_a_partitioned_table_is_named() {
     ] {
         named::<Amount>(&sql, kind, name);
     }
-    named::<InPlace>(
-        "SELECT 1",
-        "rename in place on a partitioned table",
-        "events",
-    );
     named::<InRust>(
         "SELECT 1",
         "conversion in Rust on a partitioned table",

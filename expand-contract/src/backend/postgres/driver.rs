@@ -72,12 +72,7 @@ impl Driver for Server {
         columns: &[(&str, &str)],
         _renames: &[String],
     ) -> Result<Vec<Obstacle>, Error> {
-        let mut out = catalogue::in_place::obstacles(s, table, columns)?;
-        if let (Some(_), Some((column, _))) = (&table.partitions, columns.first()) {
-            let kind = "rename in place on a partitioned table";
-            out.push(Obstacle::new(column, kind, &table.name.name));
-        }
-        Ok(out)
+        catalogue::in_place::obstacles(s, table, columns)
     }
 
     fn notices(

@@ -1,6 +1,7 @@
 //! What a column in place cannot have.
 
 use super::obstacles::triggers;
+use super::partitions::FOREIGN;
 use crate::backend::session::{Session, BIND};
 use crate::catalogue::Table;
 use crate::error::{Error, Obstacle, While};
@@ -19,6 +20,17 @@ pub(crate) fn obstacles(
             out.push(Obstacle::new(column, kind, &name));
         };
         triggers(s, table, column, &mut add)?;
+        for one in table.partitions.iter().flatten() {
+            if one.problem == Some(FOREIGN) {
+                // its server knows the column by its name
+                add(FOREIGN, one.name.name.clone());
+            }
+            let partition = Table {
+                id: one.id.clone(),
+                ..table.clone()
+            };
+            triggers(s, &partition, column, &mut add)?;
+        }
         let sql = format!(
             "WITH RECURSIVE d AS (\
                SELECT t.oid, t.typbasetype, t.typnotnull, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \

@@ -9,6 +9,9 @@ use crate::error::{Error, Obstacle, While};
 use crate::plan::cost::Size;
 use crate::plan::{Active, Context};
 
+/// Why nothing can be done about a partition that is elsewhere.
+pub(super) const FOREIGN: &str = "partition that is a foreign table";
+
 /// Partitions of all levels, each with what it is one of. Binds the table.
 fn tree() -> String {
     format!(
@@ -53,7 +56,7 @@ pub(super) fn partitions(
         };
         let kind = word(&mut row, 3);
         let problem = match kind.as_str() {
-            "f" => Some("partition that is a foreign table"),
+            "f" => Some(FOREIGN),
             _ if flag(&mut row, 4) => Some("partition whose DETACH is not finished"),
             // its indexes would be in that schema
             _ if name.schema != table.schema => Some("partition in another schema"),
