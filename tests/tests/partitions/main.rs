@@ -7,6 +7,7 @@
 mod common;
 mod changing;
 mod in_place;
+mod key;
 mod levels;
 mod life;
 mod obstacles;

@@ -17,7 +17,7 @@ diesel::table! {
     }
 }
 
-const COLUMN: SqlExpr = SqlExpr {
+pub const COLUMN: SqlExpr = SqlExpr {
     any: Some(&[Part::Column]),
     postgres: None,
     sqlite: None,

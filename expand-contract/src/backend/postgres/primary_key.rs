@@ -5,6 +5,7 @@
 //! foreign key depends on their index, one short transaction makes that index the primary key.
 
 use super::quote;
+use super::rules::part_indexes::Wanted;
 use super::rules::{indexes, not_null, Postgres};
 use crate::backend::rules::Rules;
 use crate::catalogue::Index;
@@ -16,30 +17,33 @@ pub(super) fn has(cx: &Context<'_>, column: &str) -> bool {
     cx.table.primary_key.iter().any(|key| key == column)
 }
 
-/// The statements that make a unique index the primary key under the key's name.
-pub(super) fn replace(cx: &Context<'_>, key: &Index, by: &str) -> [Work; 2] {
+/// The statements that put a key on other columns in the place of the one that there is, under its name.
+fn replace(cx: &Context<'_>, key: &Index, on: &Index) -> Vec<Work> {
     let (table, name) = (cx.table.sql(), quote(&key.name));
-    [
-        Work::Sql(format!("ALTER TABLE {table} DROP CONSTRAINT {name}")),
-        add(cx, key, by),
-    ]
-}
-
-/// The statement that makes an index the primary key.
-pub(super) fn add(cx: &Context<'_>, key: &Index, index: &str) -> Work {
-    Work::Sql(format!(
-        "ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}{}",
-        cx.table.sql(),
-        quote(&key.name),
-        quote(index),
-        key.constraint.as_deref().unwrap_or_default()
-    ))
+    let mut out = vec![Work::Sql(format!(
+        "ALTER TABLE {table} DROP CONSTRAINT {name}"
+    ))];
+    match cx.table.partitions {
+        Some(_) => out.extend(Wanted::key(cx, key, on).constraint()),
+        None => {
+            let built = Postgres.copy_name(&key.name, true);
+            out.push(indexes::add(cx.table, key, &key.name, &built));
+        }
+    }
+    out
 }
 
 /// Behind the barrier of `Retired`: the new columns are the key.
 pub(super) fn replaced(cx: &Context<'_>, step: Step) -> Vec<Action> {
     let one = |key: &Index| {
-        let mut work = replace(cx, key, &Postgres.copy_name(&key.name, true)).to_vec();
+        let on_new = cx.index_on_new(key);
+        let (mut actions, mut work) = (Vec::new(), replace(cx, key, &on_new));
+        if cx.table.partitions.is_some() {
+            // the unique copy's parts cannot be taken from it, and it is what upserts go by until now
+            actions.extend(Wanted::key(cx, key, &on_new).unique(step, true));
+            let copy = Postgres.copy_name(&key.name, true);
+            work.push(Work::Sql(Postgres.drop_index(cx.table, &copy, false)));
+        }
         // comment and the like went with the old one
         work.extend(indexes::extras(cx, key).into_iter().map(Work::Sql));
         for change in cx.changes.iter().filter(|change| has(cx, change.from)) {
@@ -47,10 +51,18 @@ pub(super) fn replaced(cx: &Context<'_>, step: Step) -> Vec<Action> {
             work.extend(moved.into_iter().map(Work::Sql));
         }
         let name = format!("primary key {} on the new columns", key.name);
-        Action::new(step, name, Kind::Ddl, "ACCESS EXCLUSIVE", work)
+        actions.push(Action::new(step, name, Kind::Ddl, "ACCESS EXCLUSIVE", work));
+        actions
     };
     let keys = cx.old_indexes().filter(|index| index.primary);
-    keys.map(one).collect()
+    keys.flat_map(one).collect()
+}
+
+/// What was built for the new key of a partitioned table, and did not come to be it.
+pub(super) fn drop_built(cx: &Context<'_>) -> Vec<String> {
+    let keys = cx.old_indexes().filter(|index| index.primary);
+    keys.flat_map(|key| Wanted::key(cx, key, key).drop_loose())
+        .collect()
 }
 
 fn on_new<'c>(cx: &'c Context<'_>) -> impl Iterator<Item = &'c Index> {
@@ -66,8 +78,14 @@ pub(super) fn restored(cx: &Context<'_>, step: Step) -> Vec<Action> {
     for key in on_new(cx) {
         let mut plain = key.clone();
         plain.unique = false;
-        actions.extend(cx.create_index(step, &plain, &Postgres.copy_name(&key.name, false)));
+        let name = Postgres.copy_name(&key.name, false);
         let old = cx.index_on_old(key);
+        if cx.table.partitions.is_some() {
+            actions.extend(Wanted::copy(cx, (key, &plain), &name).unique(step, false));
+            actions.extend(Wanted::key(cx, key, &old).unique(step, true));
+            continue;
+        }
+        actions.extend(cx.create_index(step, &plain, &name));
         actions.extend(cx.create_index(step, &old, &Postgres.copy_name(&key.name, true)));
     }
     actions
@@ -77,7 +95,7 @@ pub(super) fn restored(cx: &Context<'_>, step: Step) -> Vec<Action> {
 pub(super) fn restored_replaced(cx: &Context<'_>) -> Vec<Work> {
     on_new(cx)
         .flat_map(|key| {
-            let mut work = replace(cx, key, &Postgres.copy_name(&key.name, true)).to_vec();
+            let mut work = replace(cx, key, &cx.index_on_old(key));
             work.extend(indexes::extras(cx, key).into_iter().map(Work::Sql));
             work
         })

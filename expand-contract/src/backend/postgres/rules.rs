@@ -3,7 +3,7 @@
 mod extras;
 pub(super) mod indexes;
 pub(super) mod not_null;
-mod part_indexes;
+pub(super) mod part_indexes;
 mod partitions;
 mod requirements;
 mod statistics;

@@ -3,7 +3,7 @@
 use super::{cell, flag, word};
 use crate::backend::mirror::PREFIX;
 use crate::backend::session::{Session, BIND};
-use crate::catalogue::{Index, Part, Partition, Table};
+use crate::catalogue::{Index, Part, Partition, Source, Table};
 use crate::definition::{Conversion, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::plan::cost::Size;
@@ -202,9 +202,7 @@ fn of_table(cx: &Context<'_>, change: &Active, add: &mut dyn FnMut(&str, &str)) 
         if !index.covers(change.from, table.dialect) {
             continue;
         }
-        if index.primary {
-            add("primary key of a partitioned table", &index.name);
-        } else if index.constraint.is_some()
+        if index.constraint.is_some()
             && (cx.is_left(&index.name) || cx.index_on_new(index).given.is_some())
         {
             // it comes to the table by its columns, and back by those of its copy
@@ -231,8 +229,12 @@ fn of_table(cx: &Context<'_>, change: &Active, add: &mut dyn FnMut(&str, &str)) 
         }
     }
     let column = table.column(change.from);
-    for sequence in column.iter().flat_map(|column| &column.sequences) {
-        add("sequence of a partitioned table", &sequence.name.name);
+    let sequences = column.iter().flat_map(|column| &column.sequences);
+    for sequence in sequences.filter(|sequence| sequence.source != Source::Default) {
+        add(
+            "identity column of a partitioned table",
+            &sequence.name.name,
+        );
     }
 }
 

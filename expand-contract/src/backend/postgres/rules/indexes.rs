@@ -49,13 +49,20 @@ fn tail(index: &Index) -> String {
     sql
 }
 
-/// A unique constraint by its columns.
+fn kind(index: &Index) -> &'static str {
+    match index.primary {
+        true => "PRIMARY KEY",
+        false => "UNIQUE",
+    }
+}
+
+/// A unique constraint, or a primary key, by its columns.
 pub(super) fn clause(index: &Index) -> String {
     let list = |names: &mut dyn Iterator<Item = &String>| {
         let names: Vec<String> = names.map(|name| quote(name)).collect();
         names.join(", ")
     };
-    let mut sql = "UNIQUE ".to_owned();
+    let mut sql = format!("{} ", kind(index));
     if index.nulls_not_distinct {
         sql.push_str("NULLS NOT DISTINCT ");
     }
@@ -75,10 +82,26 @@ pub(super) fn clause(index: &Index) -> String {
 
 /// Makes a constraint of a unique index.
 pub(super) fn attach(table: &Table, name: &str, constraint: &str) -> Work {
-    let name = quote(name);
+    made_of(table, (name, "UNIQUE"), name, constraint)
+}
+
+/// Makes the constraint that `like` is of a unique index, which takes its name.
+pub(in crate::backend::postgres) fn add(
+    table: &Table,
+    like: &Index,
+    name: &str,
+    index: &str,
+) -> Work {
+    let constraint = like.constraint.as_deref().unwrap_or_default();
+    made_of(table, (name, kind(like)), index, constraint)
+}
+
+fn made_of(table: &Table, (name, kind): (&str, &str), index: &str, constraint: &str) -> Work {
     Work::Sql(format!(
-        "ALTER TABLE {} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{constraint}",
-        table.sql()
+        "ALTER TABLE {} ADD CONSTRAINT {} {kind} USING INDEX {}{constraint}",
+        table.sql(),
+        quote(name),
+        quote(index)
     ))
 }
 

@@ -28,11 +28,13 @@ enum Names<'w> {
     Same { of: &'w Index },
     /// Anew: those that were are on record in the statements that give them back.
     Restored,
+    /// Those of the primary key whose place it takes.
+    Key { of: &'w Index },
 }
 
 /// An index that a partitioned table is to have.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'w> {
+pub(in crate::backend::postgres) struct Wanted<'w> {
     cx: &'w Context<'w>,
     index: &'w Index,
     /// The table's own.
@@ -42,7 +44,7 @@ pub(super) struct Wanted<'w> {
 
 impl<'w> Wanted<'w> {
     /// A copy of one that is there.
-    pub(super) fn copy(
+    pub(in crate::backend::postgres) fn copy(
         cx: &'w Context<'w>,
         (of, index): (&'w Index, &'w Index),
         name: &'w str,
@@ -59,7 +61,11 @@ impl<'w> Wanted<'w> {
     }
 
     /// One in another's place.
-    pub(super) fn instead(cx: &'w Context<'w>, of: &'w Index, index: &'w Index) -> Self {
+    pub(in crate::backend::postgres) fn instead(
+        cx: &'w Context<'w>,
+        of: &'w Index,
+        index: &'w Index,
+    ) -> Self {
         Wanted {
             cx,
             index,
@@ -69,7 +75,11 @@ impl<'w> Wanted<'w> {
     }
 
     /// One that `retire` has dropped.
-    pub(super) fn restored(cx: &'w Context<'w>, index: &'w Index, name: &'w str) -> Self {
+    pub(in crate::backend::postgres) fn restored(
+        cx: &'w Context<'w>,
+        index: &'w Index,
+        name: &'w str,
+    ) -> Self {
         Wanted {
             cx,
             index,
@@ -78,7 +88,30 @@ impl<'w> Wanted<'w> {
         }
     }
 
+    /// The primary key in the place of the one that there is.
+    pub(in crate::backend::postgres) fn key(
+        cx: &'w Context<'w>,
+        of: &'w Index,
+        index: &'w Index,
+    ) -> Self {
+        Wanted {
+            cx,
+            index,
+            name: &of.name,
+            names: Names::Key { of },
+        }
+    }
+
     /// The name on a partition that it is built under.
+    fn built(&self, partition: &Partition) -> String {
+        let part = self.part(partition);
+        match self.names {
+            Names::Key { .. } => self.cx.rules.copy_name(&format!("{part} key"), true),
+            _ => part,
+        }
+    }
+
+    /// The name on a partition.
     fn part(&self, partition: &Partition) -> String {
         let part = |of: &'w Index| of.parts.iter().find(|part| part.of == partition.id);
         let partition = &partition.name.name;
@@ -90,7 +123,7 @@ impl<'w> Wanted<'w> {
                     self.cx.rules.copy_name(&name, unique)
                 }
             },
-            Names::Same { of } => match part(of) {
+            Names::Same { of } | Names::Key { of } => match part(of) {
                 Some(part) => part.name.clone(),
                 None => self.anew(partition),
             },
@@ -107,6 +140,10 @@ impl<'w> Wanted<'w> {
     /// The name on a partition that belongs to the table's own, where it does already: one that came later has it from the
     /// server, under a name of the server's.
     fn attached(&self, partition: &Partition) -> Option<&'w str> {
+        if let Names::Key { .. } = self.names {
+            // under its name there is another one until then
+            return None;
+        }
         let found = self.cx.table.index(self.name)?;
         let mut parts = found.parts.iter();
         let part = parts.find(|part| part.of == partition.id)?;
@@ -152,7 +189,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The table's own index, unless it is there.
-    pub(super) fn parent(&self, step: Step) -> Option<Action> {
+    pub(in crate::backend::postgres) fn parent(&self, step: Step) -> Option<Action> {
         if self.cx.table.index(self.name).is_some() {
             return None;
         }
@@ -168,7 +205,7 @@ impl<'w> Wanted<'w> {
 
     /// The action that builds a partition's, unless that was done.
     fn build(&self, step: Step, one: &Partition) -> Option<Action> {
-        let part = self.part(one);
+        let part = self.built(one);
         let built = one.loose.iter().find(|(loose, _)| *loose == part);
         if built.is_some_and(|(_, valid)| *valid) {
             return None;
@@ -191,7 +228,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The partitions' indexes that are not attached yet.
-    pub(super) fn parts(&self, step: Step) -> Vec<Action> {
+    pub(in crate::backend::postgres) fn parts(&self, step: Step) -> Vec<Action> {
         let mut out = Vec::new();
         let missing = leaves(self.cx.table).filter(|one| self.attached(one).is_none());
         let missing: Vec<&Partition> = missing.collect();
@@ -219,7 +256,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// All that there is to build; of a constraint, nothing is attached before [`Wanted::constraint`].
-    pub(super) fn unique(&self, step: Step, constraint: bool) -> Vec<Action> {
+    pub(in crate::backend::postgres) fn unique(&self, step: Step, constraint: bool) -> Vec<Action> {
         if !constraint {
             return self
                 .parent(step)
@@ -232,12 +269,12 @@ impl<'w> Wanted<'w> {
     }
 
     /// The constraint, of indexes that all partitions with rows have: nothing is looked at but the catalogue.
-    pub(super) fn constraint(&self) -> Vec<Work> {
+    pub(in crate::backend::postgres) fn constraint(&self) -> Vec<Work> {
         let mut out: Vec<Work> = unchanged(self.cx).into_iter().collect();
-        let constraint = self.index.constraint.as_deref().unwrap_or_default();
         for one in leaves(self.cx.table) {
             let on = as_table(self.cx.table, one);
-            out.push(indexes::attach(&on, &self.part(one), constraint));
+            let index = self.built(one);
+            out.push(indexes::add(&on, self.index, &self.part(one), &index));
         }
         out.extend(self.without_rows(|table, name| {
             Work::Sql(format!(
@@ -252,7 +289,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// All at once, on a table without rows.
-    pub(super) fn on_empty(&self) -> Vec<Work> {
+    pub(in crate::backend::postgres) fn on_empty(&self) -> Vec<Work> {
         let mut out = Vec::new();
         let is_constraint = self.index.constraint.is_some();
         if !is_constraint {
@@ -260,7 +297,7 @@ impl<'w> Wanted<'w> {
         }
         for one in leaves(self.cx.table) {
             let on = as_table(self.cx.table, one);
-            let create = indexes::create(&on, self.index, &self.part(one), false);
+            let create = indexes::create(&on, self.index, &self.built(one), false);
             out.push(Work::Sql(create));
             if !is_constraint {
                 out.push(self.attach(one));
@@ -273,10 +310,10 @@ impl<'w> Wanted<'w> {
     }
 
     /// Drops what was built on partitions and never attached.
-    pub(super) fn drop_loose(&self) -> Vec<String> {
+    pub(in crate::backend::postgres) fn drop_loose(&self) -> Vec<String> {
         let mut out = Vec::new();
         for one in leaves(self.cx.table) {
-            let part = self.part(one);
+            let part = self.built(one);
             if one.loose.iter().any(|(name, _)| *name == part) {
                 out.push(Postgres.drop_index(self.cx.table, &part, false));
             }
@@ -296,7 +333,7 @@ fn rename(cx: &Context<'_>, from: &str, to: &str) -> String {
 }
 
 /// The statements by which the parts of an index's copy take the names of its parts.
-pub(super) fn take_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
+pub(in crate::backend::postgres) fn take_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
     let name = cx.rules.copy_name(&old.name, old.unique);
     let copy = Wanted::copy(cx, (old, old), &name);
     let mut out = Vec::new();
@@ -311,7 +348,7 @@ pub(super) fn take_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
 }
 
 /// The statements by which the parts of an index that is put back take the names of this one's, which is about to be dropped.
-pub(super) fn restored_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
+pub(in crate::backend::postgres) fn restored_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
     let restored = Wanted::restored(cx, old, &old.name);
     let mut out = Vec::new();
     for one in partitions(cx.table) {
@@ -351,7 +388,11 @@ fn on_record(saved: &SavedIndex, definition: &str, unique: bool) -> Index {
 }
 
 /// The actions that put a dropped unique index back, and the plain copy on the new column.
-pub(super) fn put_back(cx: &Context<'_>, step: Step, saved: &SavedIndex) -> Vec<Action> {
+pub(in crate::backend::postgres) fn put_back(
+    cx: &Context<'_>,
+    step: Step,
+    saved: &SavedIndex,
+) -> Vec<Action> {
     let mut out = Vec::new();
     // first: a run that is killed and comes again names its parts after the old one's, once that is there
     if !saved.copy.is_empty() {

@@ -85,7 +85,11 @@ pub(super) fn retire(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Action>, 
 /// The actions that build a unique copy, as far as it is not there.
 fn unique(cx: &Context<'_>, step: Step, (old, index): (&Index, &Index), name: &str) -> Vec<Action> {
     match cx.table.partitions {
-        Some(_) => Wanted::copy(cx, (old, index), name).unique(step, index.constraint.is_some()),
+        // the primary key's copy is no key yet
+        Some(_) => {
+            let constraint = index.constraint.is_some() && !index.primary;
+            Wanted::copy(cx, (old, index), name).unique(step, constraint)
+        }
         None => cx.create_index(step, index, name).into_iter().collect(),
     }
 }
@@ -155,6 +159,7 @@ pub(super) fn restore_old(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Acti
     let (replaced, others) = foreign_keys::restored_replaced(cx);
     work.extend(replaced);
     work.extend(primary_key::restored_replaced(cx));
+    work.extend(sql(primary_key::drop_built(cx)));
     for change in cx.changes {
         work.extend(identity::restored(cx, change));
     }
@@ -226,8 +231,7 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
         let create = rules.create_index(cx.table, &on_new, &index.name, false);
         build.push(Work::Sql(create));
         match &index.constraint {
-            Some(_) if index.primary => build.push(primary_key::add(cx, index, &index.name)),
-            Some(constraint) => build.push(indexes::attach(cx.table, &index.name, constraint)),
+            Some(_) => build.push(indexes::add(cx.table, index, &index.name, &index.name)),
             None => {}
         }
         build.extend(sql(indexes::extras(cx, index)));
