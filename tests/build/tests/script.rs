@@ -11,13 +11,14 @@ use std::process::{Command, Output};
 use tests_build::Folder;
 
 const BUILD_RS: &str = r#"
-use expand_contract::build::{Build, Database, Lints, Models, Snapshot};
+use expand_contract::build::{Build, Database, Lints, Models, Snapshot, StepFiles};
 
 fn main() -> std::process::ExitCode {
     Build::new()
-        .models(Models::new().tree("src/lib.rs"))
+        .models(Models::new().tree("src/lib.rs").file("models.rs"))
         .snapshot(Snapshot::new("columns.snapshot"))
         .migrations(Lints::new("migrations", Database::Postgres))
+        .steps(StepFiles::new("steps", Database::Postgres))
         .run()
 }
 "#;
@@ -54,6 +55,7 @@ impl Project {
         fs::copy(workspace.join("Cargo.lock"), project.path("Cargo.lock")).unwrap();
         project.write("build.rs", BUILD_RS);
         project.write("src/lib.rs", LIB_RS);
+        project.write("models.rs", "");
         project.write(
             "migrations/0001_users/up.sql",
             "CREATE TABLE users (id int PRIMARY KEY, email text);\n",
@@ -154,6 +156,31 @@ fn a_users_project() {
         said.contains("#[migrate(rename_from = \"email\")]"),
         "{said}"
     );
+
+    // The annotation brings files of steps, written when somebody says so, and read whenever one changes.
+    project.write("models.rs", "#[derive(Migrate)]\n#[diesel(table_name = users)]\nstruct User {\n    id: i32,\n    #[migrate(rename_from = \"email\")]\n    mail: String,\n}\n");
+    let (succeeded, said) = project.cargo();
+    assert!(!succeeded && said.contains("error[step-files]"), "{said}");
+    assert!(!project.path("steps").exists());
+    let (succeeded, said) = project.cargo_accepting("1");
+    assert!(succeeded, "{said}");
+    let steps = fs::read_dir(project.path("steps")).unwrap();
+    let mut steps: Vec<_> = steps.map(|step| step.unwrap().path()).collect();
+    steps.sort();
+    assert!(steps.len() > 3, "{steps:?}");
+    let (succeeded, said) = project.cargo();
+    assert!(succeeded, "{said}");
+    assert!(project.is_fresh());
+    let file = steps[1].join("up.sql");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}DROP TABLE users;\n")).unwrap();
+    let (succeeded, said) = project.cargo();
+    assert!(!succeeded && said.contains("error[step-files]"), "{said}");
+    assert!(said.contains("DROP TABLE users;"), "{said}");
+    fs::write(&file, text).unwrap();
+    let (succeeded, said) = project.cargo();
+    assert!(succeeded, "{said}");
+    assert!(project.is_fresh());
 
     // A mistake in a model is there too, before the compiler gets to it.
     project.write("src/lib.rs", &format!("{LIB_RS}mod model;\n"));

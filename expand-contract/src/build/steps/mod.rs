@@ -117,7 +117,10 @@ impl StepFiles {
                 return report;
             }
         };
-        report.reads(&self.folder);
+        // cargo takes what is not there for changed, with every build; before the first migration there is no folder
+        if self.folder.exists() {
+            report.reads(&self.folder);
+        }
         let folder = match Folder::read(&self.folder, &mut report) {
             Ok(folder) => folder,
             Err(why) => {

@@ -44,7 +44,7 @@ pub(in crate::backend::postgres) struct Wanted<'w> {
 
 impl<'w> Wanted<'w> {
     /// A copy of one that is there.
-    pub(in crate::backend::postgres) fn copy(
+    pub(crate) fn copy(
         cx: &'w Context<'w>,
         (of, index): (&'w Index, &'w Index),
         name: &'w str,
@@ -61,11 +61,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// One in another's place.
-    pub(in crate::backend::postgres) fn instead(
-        cx: &'w Context<'w>,
-        of: &'w Index,
-        index: &'w Index,
-    ) -> Self {
+    pub(crate) fn instead(cx: &'w Context<'w>, of: &'w Index, index: &'w Index) -> Self {
         Wanted {
             cx,
             index,
@@ -75,11 +71,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// One that `retire` has dropped.
-    pub(in crate::backend::postgres) fn restored(
-        cx: &'w Context<'w>,
-        index: &'w Index,
-        name: &'w str,
-    ) -> Self {
+    pub(crate) fn restored(cx: &'w Context<'w>, index: &'w Index, name: &'w str) -> Self {
         Wanted {
             cx,
             index,
@@ -89,11 +81,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The primary key in the place of the one that there is.
-    pub(in crate::backend::postgres) fn key(
-        cx: &'w Context<'w>,
-        of: &'w Index,
-        index: &'w Index,
-    ) -> Self {
+    pub(crate) fn key(cx: &'w Context<'w>, of: &'w Index, index: &'w Index) -> Self {
         Wanted {
             cx,
             index,
@@ -189,7 +177,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The table's own index, unless it is there.
-    pub(in crate::backend::postgres) fn parent(&self, step: Step) -> Option<Action> {
+    pub(crate) fn parent(&self, step: Step) -> Option<Action> {
         if self.cx.table.index(self.name).is_some() {
             return None;
         }
@@ -228,7 +216,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The partitions' indexes that are not attached yet.
-    pub(in crate::backend::postgres) fn parts(&self, step: Step) -> Vec<Action> {
+    pub(crate) fn parts(&self, step: Step) -> Vec<Action> {
         let mut out = Vec::new();
         let missing = leaves(self.cx.table).filter(|one| self.attached(one).is_none());
         let missing: Vec<&Partition> = missing.collect();
@@ -256,7 +244,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// All that there is to build; of a constraint, nothing is attached before [`Wanted::constraint`].
-    pub(in crate::backend::postgres) fn unique(&self, step: Step, constraint: bool) -> Vec<Action> {
+    pub(crate) fn unique(&self, step: Step, constraint: bool) -> Vec<Action> {
         if !constraint {
             return self
                 .parent(step)
@@ -269,7 +257,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// The constraint, of indexes that all partitions with rows have: nothing is looked at but the catalogue.
-    pub(in crate::backend::postgres) fn constraint(&self) -> Vec<Work> {
+    pub(crate) fn constraint(&self) -> Vec<Work> {
         let mut out: Vec<Work> = unchanged(self.cx).into_iter().collect();
         for one in leaves(self.cx.table) {
             let on = as_table(self.cx.table, one);
@@ -289,7 +277,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// All at once, on a table without rows.
-    pub(in crate::backend::postgres) fn on_empty(&self) -> Vec<Work> {
+    pub(crate) fn on_empty(&self) -> Vec<Work> {
         let mut out = Vec::new();
         let is_constraint = self.index.constraint.is_some();
         if !is_constraint {
@@ -310,7 +298,7 @@ impl<'w> Wanted<'w> {
     }
 
     /// Drops what was built on partitions and never attached.
-    pub(in crate::backend::postgres) fn drop_loose(&self) -> Vec<String> {
+    pub(crate) fn drop_loose(&self) -> Vec<String> {
         let mut out = Vec::new();
         for one in leaves(self.cx.table) {
             let part = self.built(one);
@@ -333,7 +321,7 @@ fn rename(cx: &Context<'_>, from: &str, to: &str) -> String {
 }
 
 /// The statements by which the parts of an index's copy take the names of its parts.
-pub(in crate::backend::postgres) fn take_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
+pub(crate) fn take_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
     let name = cx.rules.copy_name(&old.name, old.unique);
     let copy = Wanted::copy(cx, (old, old), &name);
     let mut out = Vec::new();
@@ -348,7 +336,7 @@ pub(in crate::backend::postgres) fn take_names(cx: &Context<'_>, old: &Index) ->
 }
 
 /// The statements by which the parts of an index that is put back take the names of this one's, which is about to be dropped.
-pub(in crate::backend::postgres) fn restored_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
+pub(crate) fn restored_names(cx: &Context<'_>, old: &Index) -> Vec<String> {
     let restored = Wanted::restored(cx, old, &old.name);
     let mut out = Vec::new();
     for one in partitions(cx.table) {
@@ -388,11 +376,7 @@ fn on_record(saved: &SavedIndex, definition: &str, unique: bool) -> Index {
 }
 
 /// The actions that put a dropped unique index back, and the plain copy on the new column.
-pub(in crate::backend::postgres) fn put_back(
-    cx: &Context<'_>,
-    step: Step,
-    saved: &SavedIndex,
-) -> Vec<Action> {
+pub(crate) fn put_back(cx: &Context<'_>, step: Step, saved: &SavedIndex) -> Vec<Action> {
     let mut out = Vec::new();
     // first: a run that is killed and comes again names its parts after the old one's, once that is there
     if !saved.copy.is_empty() {
