@@ -13,7 +13,7 @@ pub(crate) use index::{Index, IndexKey};
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
 pub(crate) use keys::{End, ForeignKey, Sequence, Source};
 #[cfg_attr(not(feature = "postgres-backend"), allow(unused_imports))]
-pub(crate) use partitions::{Part, Partition};
+pub(crate) use partitions::{Part, PartKey, Partition};
 
 /// A table.
 #[derive(Debug, Clone)]

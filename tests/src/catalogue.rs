@@ -27,7 +27,7 @@ const LINES: &[&str] = &[
      CASE WHEN x.grantee = 0 THEN 'public' ELSE pg_get_userbyid(x.grantee) END, 'by', pg_get_userbyid(x.grantor), x.is_grantable) \
      FROM pg_attribute, aclexplode(attacl) x WHERE attrelid = $1 AND NOT attisdropped",
     "SELECT concat_ws(' ', 'constraint', quote_ident(conname), contype, pg_get_constraintdef(oid), 'deferrable', condeferrable, \
-     condeferred, 'validated', convalidated, 'no inherit', connoinherit AND contype NOT IN ('p', 'u'), 'local', conislocal, \
+     condeferred, 'validated', convalidated, 'no inherit', connoinherit AND contype NOT IN ('f', 'p', 'u'), 'local', conislocal, \
      'comment', obj_description(oid, 'pg_constraint')) FROM pg_constraint WHERE conrelid = $1 OR confrelid = $1",
     "SELECT concat_ws(' ', 'index', pg_get_indexdef(i.indexrelid), 'unique', indisunique, 'primary', indisprimary, \
      'immediate', indimmediate, 'clustered', indisclustered, 'valid', indisvalid, indisready, indislive, \

@@ -6,6 +6,7 @@
 #[path = "../runner/common.rs"]
 mod common;
 mod changing;
+mod foreign_keys;
 mod in_place;
 mod key;
 mod levels;

@@ -78,10 +78,10 @@ fn fm32_what_cannot_be_carried_on_a_partitioned_table_is_named() {
             "mine",
         ),
         (
-            "CREATE TABLE sums (total integer PRIMARY KEY); INSERT INTO sums SELECT generate_series(1, 9); \
-             ALTER TABLE events ADD CONSTRAINT mine FOREIGN KEY (total) REFERENCES sums"
+            "ALTER TABLE events ADD CONSTRAINT one UNIQUE (total, day); \
+             CREATE TABLE sums (total integer, day date, CONSTRAINT mine FOREIGN KEY (total, day) REFERENCES events (total, day))"
                 .to_owned(),
-            "foreign key of a partitioned table",
+            "foreign key into a partitioned table",
             "mine",
         ),
         (

@@ -8,14 +8,18 @@
 //! publishes `Retired`: there the default moves too, which `SET DEFAULT` needs. One that enters the table needs a unique
 //! index on the new column, so it comes with `retire`; the old one goes behind the barrier, before the old index does.
 
-use super::quote;
 use super::rules::Postgres;
+use super::{part_keys, quote};
 use crate::backend::rules::Rules;
 use crate::catalogue::{End, ForeignKey};
 use crate::definition::{Conversion, Dialect};
 use crate::notice::{Notice, NoticeKind};
 use crate::phase::Step;
 use crate::plan::{Action, Context, Kind, Other, Work};
+
+/// The plans of the runner's transactions are for batches, and a validation reads everything.
+pub(super) const PLANS: &str =
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on";
 
 /// Which way a foreign key goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +35,7 @@ enum To {
     Old,
 }
 
-fn copy_name(name: &str) -> String {
+pub(super) fn copy_name(name: &str) -> String {
     Postgres.copy_name(name, false)
 }
 
@@ -83,7 +87,7 @@ fn table(end: &End) -> String {
     end.table.quoted(Dialect::Postgres)
 }
 
-fn add_sql(key: &ForeignKey, name: &str, valid: bool) -> String {
+pub(super) fn add_sql(key: &ForeignKey, name: &str, valid: bool) -> String {
     let mut sql = format!(
         "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){}",
         table(&key.from),
@@ -104,7 +108,7 @@ fn add_sql(key: &ForeignKey, name: &str, valid: bool) -> String {
     sql
 }
 
-fn comment_sql(key: &ForeignKey, name: &str) -> Option<String> {
+pub(super) fn comment_sql(key: &ForeignKey, name: &str) -> Option<String> {
     let comment = key.comment.as_ref()?;
     Some(format!(
         "COMMENT ON CONSTRAINT {} ON {} IS {}",
@@ -122,7 +126,7 @@ fn drop_sql(key: &ForeignKey, name: &str) -> String {
     )
 }
 
-fn rename_sql(key: &ForeignKey, from: &str, to: &str) -> String {
+pub(super) fn rename_sql(key: &ForeignKey, from: &str, to: &str) -> String {
     format!(
         "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
         table(&key.from),
@@ -132,7 +136,7 @@ fn rename_sql(key: &ForeignKey, from: &str, to: &str) -> String {
 }
 
 // the tables on either side that are not the migration's
-fn others(cx: &Context<'_>, key: &ForeignKey) -> Vec<Other> {
+pub(super) fn others(cx: &Context<'_>, key: &ForeignKey) -> Vec<Other> {
     let ends = [&key.from, &key.to].into_iter();
     ends.filter(|end| end.id != cx.table.id)
         .map(|end| Other {
@@ -164,6 +168,9 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
         To::Old => "the old column",
     };
     let title = title(cx, key);
+    if part_keys::is_of_parts(cx, key) {
+        return part_keys::copied(cx, step, (key, &moved(cx, key, to)), (&title, target));
+    }
     let mut actions = Vec::new();
     if found.is_none() {
         let on_other = moved(cx, key, to);
@@ -180,8 +187,6 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
         actions.push(add);
     }
     if key.validated && !found.is_some_and(|found| found.validated) {
-        // the plans of the runner's transactions are for batches, and this reads everything
-        let plans = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on";
         let validate = format!(
             "ALTER TABLE {} VALIDATE CONSTRAINT {}",
             table(&key.from),
@@ -196,7 +201,7 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
             format!("foreign key {title} on {target}, for all rows"),
             Kind::Ddl,
             lock,
-            vec![Work::Sql(plans.to_owned()), Work::Sql(validate)],
+            vec![Work::Sql(PLANS.to_owned()), Work::Sql(validate)],
         );
         validate.others = others(cx, key);
         actions.push(validate);
@@ -205,11 +210,15 @@ fn copied(cx: &Context<'_>, step: Step, key: &ForeignKey, to: To) -> Vec<Action>
 }
 
 // The copy takes the place and the name of the key.
-fn replaced(key: &ForeignKey) -> [Work; 2] {
-    [
+fn replaced(cx: &Context<'_>, key: &ForeignKey) -> Vec<Work> {
+    let mut out = vec![
         Work::Sql(drop_sql(key, &key.name)),
         Work::Sql(rename_sql(key, &copy_name(&key.name), &key.name)),
-    ]
+    ];
+    if part_keys::is_of_parts(cx, key) {
+        out.extend(part_keys::take_names(cx, key));
+    }
+    out
 }
 
 /// Once the new columns are full: the keys that leave them.
@@ -230,7 +239,7 @@ pub(super) fn inbound(cx: &Context<'_>, step: Step) -> Vec<Action> {
 pub(super) fn outbound_replaced(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
     let (mut work, mut tables) = (Vec::new(), Vec::new());
     for key in keys(cx, To::New, Way::Out) {
-        work.extend(replaced(key));
+        work.extend(replaced(cx, key));
         tables.extend(others(cx, key));
     }
     (work, tables)
@@ -240,7 +249,7 @@ pub(super) fn outbound_replaced(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
 pub(super) fn inbound_replaced(cx: &Context<'_>, step: Step) -> Vec<Action> {
     let one = |key| {
         let name = format!("foreign key {} refers to the new column", title(cx, key));
-        let work = replaced(key).to_vec();
+        let work = replaced(cx, key);
         let mut action = Action::new(step, name, Kind::Ddl, "ACCESS EXCLUSIVE", work);
         action.others = others(cx, key);
         action
@@ -313,11 +322,14 @@ pub(super) fn restored_replaced(cx: &Context<'_>) -> (Vec<Work>, Vec<Other>) {
                     work.push(Work::Sql(drop_sql(key, &key.name)));
                 }
             }
-            Way::In => work.extend(replaced(key)),
+            Way::In => work.extend(replaced(cx, key)),
             Way::Out => {
                 let spare = Postgres.copy_name(&key.name, true);
                 for (from, to) in [(&key.name, &spare), (&copy, &key.name), (&spare, &copy)] {
                     work.push(Work::Sql(rename_sql(key, from, to)));
+                }
+                if part_keys::is_of_parts(cx, key) {
+                    work.extend(part_keys::exchange_names(cx, key, &spare));
                 }
             }
         }
@@ -334,6 +346,9 @@ pub(super) fn on_empty(cx: &Context<'_>) -> (Vec<Work>, Vec<Work>) {
             before.push(Work::Sql(drop_sql(key, &key.name)));
             after.push(Work::Sql(add_sql(&last, &key.name, key.validated)));
             after.extend(comment_sql(key, &key.name).map(Work::Sql));
+            if part_keys::is_of_parts(cx, key) {
+                after.extend(part_keys::keep_names(cx, key));
+            }
         }
     }
     (before, after)

@@ -15,6 +15,7 @@ mod mirror;
 #[cfg(feature = "postgres-backend")]
 mod notices;
 mod open;
+mod part_keys;
 mod primary_key;
 mod queue;
 #[cfg(feature = "postgres-backend")]

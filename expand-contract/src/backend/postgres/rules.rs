@@ -4,7 +4,7 @@ mod extras;
 pub(super) mod indexes;
 pub(super) mod not_null;
 pub(super) mod part_indexes;
-mod partitions;
+pub(super) mod partitions;
 mod requirements;
 mod statistics;
 mod steps;

@@ -3,7 +3,7 @@
 use super::{cell, flag, word};
 use crate::backend::mirror::PREFIX;
 use crate::backend::session::{Session, BIND};
-use crate::catalogue::{Index, Part, Partition, Source, Table};
+use crate::catalogue::{Index, Part, PartKey, Partition, Source, Table};
 use crate::definition::{Conversion, TableName};
 use crate::error::{Error, Obstacle, While};
 use crate::plan::cost::Size;
@@ -72,6 +72,7 @@ pub(super) fn partitions(
             partitioned: kind == "p",
             loose: Vec::new(),
             targets: Vec::new(),
+            keys: Vec::new(),
             name,
             problem,
         });
@@ -90,7 +91,37 @@ pub(super) fn partitions(
             one.targets.push((word(&mut row, 1), word(&mut row, 2)));
         }
     }
+    keys(s, id, &mut out)?;
     Ok(out)
+}
+
+// Each with the table's that it is a part of; parts for the partitions of what it refers to are left out.
+fn keys(s: &mut dyn Session, id: &str, partitions: &mut [Partition]) -> Result<(), Error> {
+    let sql = format!(
+        "{}, keys (id, root, refers) AS (SELECT oid, conname, confrelid FROM pg_constraint \
+           WHERE conrelid = ({BIND}::text)::oid AND contype = 'f' AND conparentid = 0 \
+           UNION ALL SELECT c.oid, k.root, k.refers FROM pg_constraint c JOIN keys k ON k.id = c.conparentid \
+           WHERE c.confrelid = k.refers) \
+         SELECT con.conrelid::text, con.conname::text, k.root::text, con.convalidated::text \
+         FROM tree i JOIN pg_constraint con ON con.conrelid = i.id AND con.contype = 'f' \
+         LEFT JOIN keys k ON k.id = con.oid WHERE k.id IS NOT NULL OR con.conparentid = 0 ORDER BY con.conname",
+        tree()
+    );
+    let rows = s
+        .rows(&sql, &[Some(id.to_owned()), Some(id.to_owned())])
+        .during("reading the partitions' foreign keys")?;
+    for mut row in rows {
+        let id = word(&mut row, 0);
+        let key = PartKey {
+            name: word(&mut row, 1),
+            of: cell(&mut row, 2),
+            validated: flag(&mut row, 3),
+        };
+        if let Some(one) = partitions.iter_mut().find(|one| one.id == id) {
+            one.keys.push(key);
+        }
+    }
+    Ok(())
 }
 
 /// How many rows they have together; none if that is not known of one of them.
@@ -224,8 +255,17 @@ fn of_table(cx: &Context<'_>, change: &Active, add: &mut dyn FnMut(&str, &str)) 
         }
     }
     for key in &table.foreign_keys {
-        if key.covers(table, change.from) {
-            add("foreign key of a partitioned table", &key.name);
+        if !key.covers(table, change.from) {
+            continue;
+        }
+        if key.to.id == table.id {
+            // what it goes by is dropped with the old primary key
+            add("foreign key into a partitioned table", &key.name);
+        } else if !key.validated {
+            add(
+                "foreign key of a partitioned table that is not validated",
+                &key.name,
+            );
         }
     }
     let column = table.column(change.from);

@@ -4,11 +4,11 @@ use super::quote;
 use crate::catalogue::{ExtraKind, Partition, Table};
 use crate::plan::{Active, Context, Work};
 
-pub(super) fn partitions(table: &Table) -> &[Partition] {
+pub(crate) fn partitions(table: &Table) -> &[Partition] {
     table.partitions.as_deref().unwrap_or_default()
 }
 
-pub(super) fn as_table(table: &Table, partition: &Partition) -> Table {
+pub(crate) fn as_table(table: &Table, partition: &Partition) -> Table {
     Table {
         name: partition.name.clone(),
         id: partition.id.clone(),
@@ -17,13 +17,13 @@ pub(super) fn as_table(table: &Table, partition: &Partition) -> Table {
 }
 
 /// What a partition is one of, if not the table.
-pub(super) fn above<'t>(table: &'t Table, one: &Partition) -> Option<&'t Partition> {
+pub(crate) fn above<'t>(table: &'t Table, one: &Partition) -> Option<&'t Partition> {
     let id = one.parent.as_ref()?;
     partitions(table).iter().find(|other| other.id == *id)
 }
 
 /// Those that are partitioned themselves, each behind what it is one of.
-pub(super) fn branches(table: &Table) -> Vec<&Partition> {
+pub(crate) fn branches(table: &Table) -> Vec<&Partition> {
     let (mut out, mut level) = (Vec::new(), vec![None]);
     while !level.is_empty() {
         let below = partitions(table).iter().filter(|one| one.partitioned);
@@ -37,12 +37,12 @@ pub(super) fn branches(table: &Table) -> Vec<&Partition> {
 }
 
 /// Those that hold rows.
-pub(super) fn leaves(table: &Table) -> impl Iterator<Item = &Partition> {
+pub(crate) fn leaves(table: &Table) -> impl Iterator<Item = &Partition> {
     partitions(table).iter().filter(|one| !one.partitioned)
 }
 
 /// The transaction holds for these partitions and no others.
-pub(super) fn unchanged(cx: &Context<'_>) -> Option<Work> {
+pub(crate) fn unchanged(cx: &Context<'_>) -> Option<Work> {
     let partitions = cx.table.partitions.as_ref()?;
     Some(Work::Partitions {
         ids: partitions.iter().map(|one| one.id.clone()).collect(),
@@ -52,7 +52,7 @@ pub(super) fn unchanged(cx: &Context<'_>) -> Option<Work> {
 
 /// The new column's statistics target on each partition: that of the old one. Where it is set on the table, it is set on all
 /// partitions that there are.
-pub(super) fn targets(cx: &Context<'_>, change: &Active) -> Vec<String> {
+pub(crate) fn targets(cx: &Context<'_>, change: &Active) -> Vec<String> {
     let of = |one: &Partition, column: &str| {
         let mut targets = one.targets.iter();
         let found = targets.find(|(name, _)| name == column);
