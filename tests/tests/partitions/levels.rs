@@ -264,3 +264,23 @@ fn fm32_the_column_in_the_key_of_a_lower_level_is_named() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn fm32_no_partition_asks_for_the_column_that_is_retired() {
+    let db = fresh();
+    let conn = &mut db.connect();
+    let mut migration = Amount::migration().options(fast());
+    migration
+        .advance_to(conn, Step::Retire)
+        .expect("it is retired");
+    // one came with a NOT NULL of its own
+    let required = "SELECT string_agg(attrelid::regclass::text, ' ') FROM pg_attribute WHERE attname = 'total' AND attnotnull \
+        AND attrelid IN (SELECT relid FROM pg_partition_tree('events'))";
+    assert_eq!(Postgres::text(conn, required), None);
+    Postgres::run(
+        conn,
+        "INSERT INTO events (id, day, amount) VALUES (1, '2026-01-08', 1), (4, '2026-01-09', 1), (2, '2026-01-08', 1), \
+         (1, '2026-02-08', 1)",
+    );
+    migration.rollback(conn).expect("it goes back");
+}

@@ -4,6 +4,7 @@
 //! Partitions have constraints of their own for it, which the server makes and renames along with the table's. Only those
 //! of a partition that came with names of its own lose them.
 
+use super::partitions::partitions;
 use super::quote;
 use crate::catalogue::NotNull;
 use crate::plan::{Active, Context};
@@ -51,6 +52,14 @@ pub(in crate::backend::postgres) fn moved(cx: &Context<'_>, from: &str, to: &str
     let Some(NotNull { name, .. }) = of(cx, from) else {
         return out;
     };
+    // a partition whose primary key was made of an index has it for itself as well
+    out.extend(partitions(cx.table).iter().map(|one| {
+        format!(
+            "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
+            one.name.quoted(cx.table.dialect),
+            quote(from)
+        )
+    }));
     let copy = copy_name(cx, name);
     // the copy may be made by this plan; what else is there keeps the name it has
     let is_copy = match cx.table.column(to) {
