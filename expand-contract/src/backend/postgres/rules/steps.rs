@@ -230,9 +230,8 @@ pub(super) fn on_empty(rules: &Postgres, cx: &Context<'_>) -> Result<Vec<Work>, 
         }
         let create = rules.create_index(cx.table, &on_new, &index.name, false);
         build.push(Work::Sql(create));
-        match &index.constraint {
-            Some(_) => build.push(indexes::add(cx.table, index, &index.name, &index.name)),
-            None => {}
+        if index.constraint.is_some() {
+            build.push(indexes::add(cx.table, index, &index.name, &index.name));
         }
         build.extend(sql(indexes::extras(cx, index)));
     }
