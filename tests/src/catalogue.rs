@@ -19,7 +19,7 @@ const LINES: &[&str] = &[
     "SELECT concat_ws(' ', 'column', quote_ident(attname), format_type(atttypid, atttypmod), 'not null', attnotnull, \
      'default', pg_get_expr(adbin, adrelid), 'collation', attcollation::regcollation, 'identity', attidentity, \
      'generated', attgenerated, 'storage', attstorage, 'compression', attcompression, 'target', attstattarget, \
-     'options', attoptions, 'fdw', attfdwoptions, 'dimensions', attndims, 'local', attislocal, attinhcount, \
+     'options', ARRAY(SELECT o FROM unnest(attoptions) o WHERE NOT starts_with(o, 'pg_')), 'fdw', attfdwoptions, 'dimensions', attndims, 'local', attislocal, attinhcount, \
      'comment', col_description(attrelid, attnum)) \
      FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum \
      WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped",

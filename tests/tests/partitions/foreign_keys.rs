@@ -6,7 +6,7 @@ use crate::support::{
 };
 use diesel::PgConnection;
 use expand_contract::phase::{Phase, Step};
-use expand_contract::{Error, Migrate};
+use expand_contract::{Effect, Error, Migrate};
 use tests::catalogue::assert_same;
 use tests::stop::stop_at;
 
@@ -160,6 +160,23 @@ fn fm31_a_key_out_comes_to_the_table_without_a_look_at_the_rows() {
     .expect("nobody looks");
     Postgres::run(conn, "INSERT INTO known_sums VALUES (5), (6)");
     to_the_end::<Amount>(conn);
+}
+
+#[test]
+fn fm31_the_plan_knows_that_it_looks_at_each_row_once() {
+    let db = deep(KEYS);
+    let conn = &mut db.connect();
+    Postgres::run(conn, "ANALYZE events");
+    let mut migration = Amount::migration().options(fast());
+    migration.advance_to(conn, Step::Expand).expect("it begins");
+    let plan = migration.plan(conn).expect("it can be planned");
+    let keys = plan
+        .iter()
+        .filter(|action| action.name.starts_with("foreign key") && action.effect == Effect::Scans);
+    let rows: Vec<_> = keys.map(|action| action.rows).collect();
+    assert_eq!(rows.len(), 4 + 1, "{plan:?}");
+    let all: Option<u64> = rows.into_iter().sum();
+    assert_eq!(all, Some(60));
 }
 
 #[test]

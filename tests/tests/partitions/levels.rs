@@ -284,3 +284,21 @@ fn fm32_no_partition_asks_for_the_column_that_is_retired() {
     );
     migration.rollback(conn).expect("it goes back");
 }
+
+#[test]
+fn fm30_options_that_the_server_sets_are_in_nobody_s_way() {
+    let db = fresh();
+    let conn = &mut db.connect();
+    // as minor versions since 15.20 do by themselves
+    Postgres::run(
+        conn,
+        "UPDATE pg_attribute SET attoptions = ARRAY['pg_attver=7'] WHERE attnum > 0 AND attoptions IS NULL \
+         AND attrelid IN (SELECT relid FROM pg_partition_tree('events'))",
+    );
+    to_the_end::<Amount>(conn);
+    assert_same(
+        &catalogue(conn),
+        &deep_wanted("integer", RENAMED),
+        "the end",
+    );
+}

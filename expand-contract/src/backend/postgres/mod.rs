@@ -37,6 +37,14 @@ fn quote(name: &str) -> String {
     Dialect::Postgres.quote(name)
 }
 
+/// Whether a column of `pg_attribute` has options that somebody has set. Others are the server's: since the minor versions of
+/// November 2026 (15.20) every column has `pg_attver`, which says when its type was last changed.
+pub(crate) fn has_options(column: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_catalog.unnest({column}.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_'))"
+    )
+}
+
 #[cfg(feature = "postgres-backend")]
 fn one(rows: Vec<Vec<Option<String>>>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()

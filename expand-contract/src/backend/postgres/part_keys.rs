@@ -11,6 +11,7 @@ use super::rules::partitions::{leaves, partitions, unchanged};
 use crate::catalogue::{ForeignKey, Partition};
 use crate::definition::Dialect;
 use crate::phase::Step;
+use crate::plan::cost::Size;
 use crate::plan::{Action, Context, Kind, Work};
 
 /// Whether the key is one of these.
@@ -84,7 +85,13 @@ pub(super) fn copied(
     work.push(Work::Sql(add_sql(copy, &name, true)));
     work.extend(comment_sql(key, &name).map(Work::Sql));
     let what = "of all partitions".to_owned();
-    actions.push(action(what, "SHARE ROW EXCLUSIVE", work));
+    let mut last = action(what, "SHARE ROW EXCLUSIVE", work);
+    // the statement alone would say that it checks all of them
+    last.part = Some(Size {
+        rows: Some(0),
+        bytes: Some(0),
+    });
+    actions.push(last);
     actions
 }
 

@@ -7,6 +7,7 @@
 use super::block::{executed, refuse_if};
 use super::recorder::Recorder;
 use super::table::Sketch;
+use crate::backend::postgres::has_options;
 use crate::error::Error;
 use crate::ledger::{self, Lease, Ledger, UNTOUCHED};
 use crate::phase::Step;
@@ -126,9 +127,10 @@ fn checks(cx: &Context<'_>, sketch: &Sketch) -> String {
                  AND pg_catalog.format_type(a.atttypid, a.atttypmod) = {} AND a.attnotnull = {} AND NOT a.atthasdef \
                  AND a.attidentity = '' AND a.attgenerated = '' AND a.attcollation = t.typcollation \
                  AND a.attstorage = t.typstorage AND a.attcompression = '' AND coalesce(a.attstattarget, -1) = -1 \
-                 AND a.attacl IS NULL AND a.attoptions IS NULL AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL)",
+                 AND a.attacl IS NULL AND NOT {} AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL)",
                 rules.literal(&frozen.old_type),
-                frozen.not_null
+                frozen.not_null,
+                has_options("a")
             ),
             &format!(
                 "column {} of {named} is not a {}{} with nothing else to it, as `table!` tells",

@@ -28,7 +28,7 @@ pub(super) fn columns(
            CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END, \
          CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END, \
          (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') \
-           FROM pg_options_to_table(a.attoptions) o), \
+           FROM pg_options_to_table(a.attoptions) o WHERE NOT starts_with(o.option_name, 'pg_')), \
          n.conname::text, n.convalidated::text, n.connoinherit::text, obj_description(n.oid, 'pg_constraint') \
          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
          LEFT JOIN pg_constraint n ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] \

@@ -102,7 +102,7 @@ fn keys(
          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum <> 0 \
          LEFT JOIN pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum = k.n \
          LEFT JOIN LATERAL (SELECT string_agg(quote_ident(p.option_name) || ' = ' || quote_literal(p.option_value), ', ') \
-           AS options FROM pg_options_to_table(ia.attoptions) p) o ON true \
+           AS options FROM pg_options_to_table(ia.attoptions) p WHERE NOT starts_with(p.option_name, 'pg_')) o ON true \
          LEFT JOIN pg_opclass oc ON oc.oid = i.indclass[k.n - 1] \
          LEFT JOIN pg_namespace ocn ON ocn.oid = oc.opcnamespace \
          LEFT JOIN pg_collation coll ON coll.oid = i.indcollation[k.n - 1] \

@@ -2,6 +2,7 @@
 
 use super::{cell, flag, word};
 use crate::backend::mirror::PREFIX;
+use crate::backend::postgres::has_options;
 use crate::backend::session::{Session, BIND};
 use crate::catalogue::{Index, Part, PartKey, Partition, Source, Table};
 use crate::definition::{Conversion, TableName};
@@ -348,12 +349,13 @@ fn otherwise(
          JOIN pg_attribute p ON p.attrelid = i.id AND p.attname = a.attname \
          LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum \
          LEFT JOIN pg_attrdef pd ON pd.adrelid = p.attrelid AND pd.adnum = p.attnum \
-         WHERE (p.attacl IS NOT NULL OR p.attoptions IS NOT NULL \
-           OR a.attoptions IS NOT NULL OR p.attcompression <> '' OR a.attcompression <> '' \
+         WHERE (p.attacl IS NOT NULL OR {} OR {} OR p.attcompression <> '' OR a.attcompression <> '' \
            OR p.attnotnull <> a.attnotnull OR p.attstorage <> a.attstorage OR p.attgenerated <> a.attgenerated \
            OR col_description(p.attrelid, p.attnum) IS NOT NULL \
            OR pg_get_expr(pd.adbin, pd.adrelid) IS DISTINCT FROM pg_get_expr(ad.adbin, ad.adrelid)) ORDER BY 1",
-        tree()
+        tree(),
+        has_options("p"),
+        has_options("a")
     );
     let binds = [Some(table.id.clone()), Some(column.to_owned())];
     let rows = s
